@@ -1,0 +1,89 @@
+"""The columns that the Contacts list can show and be sorted by, and reading a choice of them from an address."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from django.utils import formats
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django_countries.fields import Country
+
+from contacts.models import Contact
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column. `field` is what it shows; `order` what it is sorted by, where that is something else."""
+
+    name: str
+    field: str
+    label: "str | Promise"
+    order_by: str = ""
+    indexed: bool = False
+
+    @property
+    def order(self) -> str:
+        return self.order_by or self.field
+
+    def value(self, contact: Contact) -> Any:
+        """What the contact has in it, as it is shown; a moment as it is."""
+        if self.name == "company" and not contact.is_person:
+            return ""
+        value = getattr(contact, self.field)
+        if self.name == "phone":
+            return value or contact.mobile_phone
+        if isinstance(value, datetime):
+            return value
+        if isinstance(value, date):
+            return formats.date_format(value, "SHORT_DATE_FORMAT")
+        return value.name if isinstance(value, Country) else value or ""
+
+
+def column(name: str, field: str = "", label: Any = None, **more: Any) -> Column:
+    field = field or name
+    return Column(name, field, label or Contact._meta.get_field(field).verbose_name, **more)
+
+
+COLUMNS = {
+    found.name: found
+    for found in (
+        column("name", indexed=True),
+        column("company", "company_name", _("Company"), indexed=True),
+        column("email", indexed=True),
+        column("phone"),
+        column("mobile", "mobile_phone"),
+        column("job_title"),
+        column("department"),
+        column("address"),
+        column("post_code"),
+        column("city", indexed=True),
+        column("county"),
+        column("country"),
+        column("territory"),
+        column("salesperson", order_by="salesperson__code", indexed=True),
+        column("birthday"),
+        column("number"),
+        column("created", "created_at", _("Added")),
+        column("modified", "modified_at"),
+    )
+}
+FIRST = "name"  # what a row is known by: always shown, and always in front
+STANDARD = ("name", "company", "email", "phone", "city", "salesperson")
+MOST = 10
+
+
+def read(text: str) -> tuple[str, ...]:
+    """The columns that a text such as 'name,city' names, in its order; () where it names none."""
+    return tidy(text.split(","))
+
+
+def tidy(names: Iterable[str]) -> tuple[str, ...]:
+    """Those of `names` that are columns, each once, the name in front; () for none."""
+    known = dict.fromkeys(name for name in names if name in COLUMNS and name != FIRST)
+    return (FIRST, *list(known)[: MOST - 1]) if known else ()
+
+
+def write(names: Iterable[str]) -> str:
+    return ",".join(names)

@@ -1,0 +1,36 @@
+"""Erasing a person from the CRM: their card, those merged into it, and the whole history of each."""
+
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
+
+from contacts.models import Contact
+
+EMAILS = ["email", "email_2", "email_3"]
+
+
+def family(contact: Contact) -> list[Contact]:
+    """The contact, and all that were merged into it: the same person on other cards."""
+    found, latest = {contact.pk: contact}, [contact]
+    while latest:
+        latest = [other for other in Contact.objects.filter(merged_into__in=latest) if other.pk not in found]
+        found |= {other.pk: other for other in latest}
+    return list(found.values())
+
+
+def emails_of(people: list[Contact]) -> set[str]:
+    """All that these cards hold now or, by their history, have held: in lower case."""
+    found = {getattr(person, name) for person in people for name in EMAILS}
+    for person in people:
+        for fields in person.changes.values_list("fields", flat=True):
+            found |= {value for name in EMAILS for value in fields.get(name, ()) if isinstance(value, str)}
+    return {email.strip().lower() for email in found} - {""}
+
+
+def erase(people: list[Contact]) -> None:
+    """Delete these cards with their history; the log of the admin site keeps their numbers. Inside a transaction."""
+    numbers = {str(person.pk): person.number for person in people}
+    log = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(Contact), object_id__in=numbers)
+    for entry in log:
+        entry.object_repr, entry.change_message = numbers[entry.object_id], ""
+        entry.save(update_fields=["object_repr", "change_message"])
+    Contact.objects.filter(pk__in=[person.pk for person in people]).delete()

@@ -1,0 +1,56 @@
+"""The contacts' addresses. Every change is a POST."""
+
+from django.urls import path
+
+from contacts.views import (
+    bulk,
+    cards,
+    duplicates,
+    histories,
+    imports,
+    lists,
+    looks,
+    merges,
+    provenance,
+    transfer,
+)
+
+app_name = "contacts"
+urlpatterns = [
+    path("", lists.contact_list, name="contact-list"),
+    path("filter-count/", lists.filter_count, name="filter-count"),
+    path("filter-widget/", lists.filter_widget, name="filter-widget"),
+    path("keys/", lists.keys, name="keys"),
+    path("selected/export/", bulk.export_chosen, name="export-chosen"),
+    path("selected/merge/", bulk.merge_chosen, name="merge-chosen"),
+    path("selected/<str:act>/", bulk.contact_bulk, name="contact-bulk"),
+    path("columns/", looks.list_columns, name="list-columns"),
+    path("density/", looks.list_density, name="list-density"),
+    path("views/new/", looks.view_create, name="view-create"),
+    path("views/<int:pk>/", looks.view_update, name="view-update"),
+    path("views/<int:pk>/keep/", looks.view_keep, name="view-keep"),
+    path("views/<int:pk>/delete/", looks.view_delete, name="view-delete"),
+    path("companies/", cards.company_options, name="company-options"),
+    path("new/", cards.contact_create, name="contact-create"),
+    path("check/", cards.contact_check, name="contact-check"),
+    path("import/", imports.contact_import, name="contact-import"),
+    path("import/columns/", imports.import_columns, name="import-columns"),
+    path("import/preview/", imports.import_preview, name="import-preview"),
+    path("import/duplicates/", imports.import_duplicates, name="import-duplicates"),
+    path("import/confirm/", imports.import_confirm, name="import-confirm"),
+    path("import/cancel/", imports.import_cancel, name="import-cancel"),
+    path("import/mistakes/", imports.import_mistakes, name="import-mistakes"),
+    path("export/", transfer.contact_export, name="contact-export"),
+    path("duplicates/", duplicates.duplicate_list, name="duplicate-list"),
+    path("duplicates/not/", duplicates.tell_apart, name="duplicate-not"),
+    path("duplicates/again/", duplicates.consider_again, name="duplicate-again"),
+    path("merge/", merges.contact_merge, name="contact-merge"),
+    path("merge/<str:reference>/undo/", merges.merge_undo, name="merge-undo"),
+    path("<str:number>/", cards.contact_detail, name="contact-detail"),
+    path("<str:number>/edit/", cards.contact_update, name="contact-update"),
+    path("<str:number>/trash/", cards.contact_trash, name="contact-trash"),
+    path("<str:number>/restore/", cards.contact_restore, name="contact-restore"),
+    path("<str:number>/provenance/", provenance.contact_provenance, name="contact-provenance"),
+    path("<str:number>/history/", histories.contact_history, name="contact-history"),
+    path("<str:number>/history/<int:pk>/restore/", histories.value_restore, name="value-restore"),
+]

@@ -1,0 +1,173 @@
+"""Plan, continued: Outlook items without a contact, and contacts without an Outlook item."""
+
+from datetime import datetime
+
+from django.db.models import Exists, OuterRef, Q
+
+from contacts.models import Contact
+from crmsync.sync.choices import Action, Cause, Decision, LinkState, Reason, Side, Step
+from crmsync.sync.fields import complete
+from crmsync.sync.mapping import CATEGORY, categories_of, contact_fields, is_email, split_name, stamped
+from crmsync.sync.matching import Match, match
+from crmsync.sync.mirror import INTRINSIC
+from crmsync.sync.models import ContactLink, SyncChange
+from crmsync.sync.plan import Rules, Write, plan
+from crmsync.sync.scope import first_with_email
+from crmsync.sync.sheet import Sheet
+from crmsync.sync.work import Work, chunks
+from exchange_setup.models import NewContactRule, SharedEmailRule
+
+WAITING = {NewContactRule.HOLD: Reason.HELD_FOR_REVIEW, NewContactRule.NEVER: Reason.NOT_IMPORTED}
+
+
+def plan_items(work: Work) -> None:
+    """Items that are only in Outlook: pair them, bring them into the CRM, or say why not."""
+    items = work.links.filter(state=LinkState.SEEN, dirty=True, missing=False, needs_extras=False)
+    items = items.exclude(problem__in=INTRINSIC).exclude(email="")
+    plan_intrinsic(work)
+    sheet = Sheet(work)
+    # What is being created may be the very item; it is not brought in as new before that is known.
+    is_unclear = work.links.filter(state=LinkState.CREATING).exists()
+    for chunk in chunks(items):
+        for link, found in match(work, chunk):
+            if found.contact is not None or found.reason or not is_unclear:
+                plan_item(sheet, link, found)
+        sheet.flush()
+        work.lease.rest(step=Step.PLANNING)
+
+
+def plan_intrinsic(work: Work) -> None:
+    """Journal, once each, the items that can never enter as they stand; the mirror has noted why."""
+    journalled = SyncChange.objects.filter(link=OuterRef("pk"), action=Action.SKIP, reason=OuterRef("problem"))
+    unsaid = work.links.filter(state=LinkState.SEEN, problem__in=INTRINSIC).exclude(Exists(journalled))
+    sheet = Sheet(work)
+    for chunk in chunks(unsaid):
+        for link in chunk:
+            reason, detail = link.problem, link.problem_detail
+            link.problem = ""
+            sheet.leave_out(reason, detail, side=Side.CRM, link=link)
+            link.dirty = False
+        sheet.flush()
+
+
+def plan_item(sheet: Sheet, link: ContactLink, found: Match) -> None:
+    if found.contact is not None:
+        pair(sheet, link, found.contact)
+        return
+    reason = found.reason or why_waiting(sheet.work, link)
+    if reason:
+        # What the CRM can change is looked at again, what only the rule or the user can is not.
+        link.dirty = bool(found.reason) and reason != Reason.NOT_WANTED
+        sheet.leave_out(reason, found.detail, side=Side.CRM, link=link)
+        return
+    values = complete(link.outlook or {})
+    if not (values["first_name"] or values["middle_name"] or values["surname"]):
+        values |= split_name(link.outlook_name)
+    # Notes go from the CRM to Outlook only: a person's own notes stay their own.
+    fields = {name: ["", value] for name, value in values.items() if value and name != "notes"}
+    sheet.add(Side.CRM, Action.CREATE, Cause.NEW_IN_OUTLOOK, fields, link=link)
+
+
+def why_waiting(work: Work, link: ContactLink) -> str:
+    """Why a new item does not come into the CRM by itself; '' where the rule lets it, or the user did."""
+    return "" if link.decision == Decision.LET_IN else WAITING.get(NewContactRule(work.setup.new_contact_rule), "")
+
+
+def pair(sheet: Sheet, link: ContactLink, contact: Contact) -> None:
+    """Merge an item with the contact that it was recognised as, against an empty base, and stamp it as ours."""
+    crm, outlook = contact_fields(contact), complete(link.outlook or {})
+    if not sheet.work.setup.sync_notes or outlook["notes"]:
+        crm["notes"] = outlook["notes"]
+    for name in link.kept_out:
+        outlook[name] = crm[name]
+    decided = plan(None, crm, outlook, Rules())
+    to_outlook = decided.outlook.fields if isinstance(decided.outlook, Write) else {}
+    fields = {name: [outlook[name], value] for name, value in to_outlook.items()}
+    categories = categories_of(link.raw)
+    if CATEGORY not in categories:
+        fields["categories"] = [", ".join(categories), ", ".join(stamped(categories))]
+    sheet.add(
+        Side.OUTLOOK,
+        Action.LINK,
+        Cause.FIRST_SIGHT,
+        fields,
+        contact=contact,
+        link=link,
+        conflicts=decided.conflicts,
+        with_outlook=True,
+    )
+    if isinstance(decided.crm, Write):
+        taken_over = {name: [crm[name], value] for name, value in decided.crm.fields.items()}
+        sheet.add(Side.CRM, Action.UPDATE, Cause.FIRST_SIGHT, taken_over, contact=contact, link=link, with_outlook=True)
+
+
+def plan_contacts(work: Work, replan: bool, since: datetime | None) -> None:
+    """Contacts in the filter that are in no Outlook yet: create them there, or say why not."""
+    forget_what_left(work)
+    mine = work.links.filter(contact_id=OuterRef("pk"))
+    left_out = mine.filter(state=LinkState.LEFT_OUT)
+    candidates = work.in_filter()
+    if replan or since is None:
+        candidates = candidates.filter(~Exists(mine) | Exists(left_out))
+    else:
+        again = left_out.filter(Q(dirty=True) | ~Q(contact_version=OuterRef("version")))
+        candidates = candidates.filter((Q(modified_at__gte=since) & ~Exists(mine)) | Exists(again))
+    candidates = candidates.exclude(Exists(work.run.changes.filter(contact_id=OuterRef("pk"))))
+    sheet, looked_at = Sheet(work), 0
+    for chunk in chunks(candidates):
+        plan_chunk(sheet, chunk)
+        sheet.flush()
+        looked_at += len(chunk)
+        work.lease.rest(step=Step.PLANNING, done=looked_at)
+
+
+def forget_what_left(work: Work) -> None:
+    """Drop the notes about contacts that were left out and are no longer wanted at all."""
+    if not work.is_preview:
+        work.links.filter(state=LinkState.LEFT_OUT).exclude(contact__in=work.in_filter()).delete()
+
+
+def plan_chunk(sheet: Sheet, contacts: list[Contact]) -> None:
+    work = sheet.work
+    emails = {contact.email.lower() for contact in contacts if contact.email}
+    links = {link.contact_id: link for link in work.links.filter(contact__in=contacts)}
+    unpaired = work.links.filter(state=LinkState.SEEN, email__in=emails).exclude(
+        Exists(work.run.changes.filter(link_id=OuterRef("pk"), action=Action.LINK))
+    )
+    in_outlook = dict(unpaired.values_list("email", "problem"))
+    only_one = work.setup.shared_email_rule == SharedEmailRule.LOWEST
+    first = first_with_email(work.setup, emails, work.run) if only_one else {}
+    for contact in contacts:
+        email = contact.email.lower()
+        link = links.get(contact.pk) or ContactLink(setup=work.setup, contact=contact, state=LinkState.LEFT_OUT)
+        reason = why_left_out(contact)
+        detail = ""
+        if not reason and first.get(email, contact.number) != contact.number:
+            reason, detail = Reason.SHARED_EMAIL, first[email]
+        if not reason and email in in_outlook:
+            reason = in_outlook[email] or Reason.AMBIGUOUS
+        if reason:
+            link.contact_version = contact.version
+            link.dirty = reason in (Reason.SHARED_EMAIL, *in_outlook.values())
+            sheet.leave_out(reason, detail, side=Side.OUTLOOK, link=link, contact=contact)
+        else:
+            plan_create(sheet, contact, links.get(contact.pk))
+
+
+def why_left_out(contact: Contact) -> str:
+    """Why the contact as it stands cannot go to anybody's Outlook, '' for no reason."""
+    if contact.privacy_blocked:
+        return Reason.PRIVACY_BLOCKED
+    if not contact.name:
+        return Reason.NO_NAME
+    if not contact.email:
+        return Reason.NO_EMAIL
+    return "" if is_email(contact.email) else Reason.BAD_EMAIL
+
+
+def plan_create(sheet: Sheet, contact: Contact, link: ContactLink | None) -> None:
+    values = contact_fields(contact)
+    if not sheet.work.setup.sync_notes:
+        values["notes"] = ""
+    fields = {name: ["", value] for name, value in values.items() if value}
+    sheet.add(Side.OUTLOOK, Action.CREATE, Cause.NEW_IN_CRM, fields, contact=contact, link=link, with_outlook=True)

@@ -1,0 +1,90 @@
+"""The column "Outlook" of the Contacts list: where each contact of a page stands with my Outlook, in a word."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from contacts.extra_column import ExtraColumn, Mark
+from contacts.filters import FilterError, as_q
+from contacts.models import Contact
+from crmsync.sync.choices import LinkState, Preference, Reason
+from crmsync.sync.explain import is_behind, unfit
+from crmsync.sync.models import ContactLink
+from crmsync.sync.words import Text
+from exchange_setup.models import ExchangeSync
+
+IN_OUTLOOK = Mark("check", "ok", _("In Outlook"))
+NEXT_SYNC = pgettext_lazy("where a contact stands, in a narrow column", "Next sync")
+NEXT = Mark("refresh-cw", "info", NEXT_SYNC)
+CHANGE_NEXT = Mark("refresh-cw", "info", NEXT_SYNC, _("In your Outlook; the last change goes with the next sync"))
+ON_ITS_WAY = Mark("refresh-cw", "info", _("On its way"))
+NOT_COMPLETE = _("In your Outlook, but not completely")
+SHORT: dict[str, Text] = {
+    Reason.NO_EMAIL: _("No e-mail"),
+    Reason.NO_NAME: _("No name"),
+    Reason.NOT_A_PERSON: _("Company"),
+    Reason.PRIVACY_BLOCKED: _("Blocked"),
+    Reason.SHARED_EMAIL: _("Same e-mail"),
+    Reason.REMOVED_IN_OUTLOOK: _("Removed"),
+    Reason.NEVER: _("Never"),
+}
+READ = ["setup_id", "contact_id", "state", "gone", "problem", "dirty", "contact_version"]
+
+
+@dataclass
+class Known:
+    """What is known of a page's contacts for one setup. `selected` is None where the filter cannot be read."""
+
+    links: Mapping[int, ContactLink]
+    choices: Mapping[int, str]
+    selected: set[int] | None = field(default_factory=set)
+
+
+def outlook_column(contacts: Sequence[Contact], user: AbstractBaseUser) -> ExtraColumn | None:
+    """The column for a user who syncs, None for anybody else. Four queries, however many contacts there are."""
+    setup = ExchangeSync.objects.filter(user=user, enabled_at__isnull=False).select_related("user").first()
+    if setup is None:
+        return None
+    known = look_up(setup, [contact.pk for contact in contacts])
+    return ExtraColumn(_("Outlook"), {contact.pk: mark(contact, known) for contact in contacts})
+
+
+def look_up(setup: ExchangeSync, keys: list[int]) -> Known:
+    links = {link.contact_id: link for link in setup.links.filter(contact__in=keys).only(*READ)}
+    choices: dict[int, Any] = dict(setup.preferences.filter(contact__in=keys).values_list("contact_id", "choice"))
+    try:
+        passes = Contact.objects.filter(as_q(setup.contact_filter, setup.user), pk__in=keys)
+        return Known(links, choices, set(passes.values_list("pk", flat=True)))
+    except FilterError:
+        return Known(links, choices, None)
+
+
+def mark(contact: Contact, known: Known) -> Mark:
+    """The contact's state in a word, and in `why` the whole of it."""
+    link, choice = known.links.get(contact.pk), known.choices.get(contact.pk, "")
+    if link and link.state == LinkState.LINKED and not link.gone:
+        if link.problem:
+            reason = Reason(link.problem).label
+            return Mark("triangle-alert", "warn", _("Incomplete"), f"{NOT_COMPLETE}: {reason}")
+        return CHANGE_NEXT if is_behind(contact, link) else IN_OUTLOOK
+    if link and link.state == LinkState.CREATING:
+        return ON_ITS_WAY
+    if reason := unfit(contact, choice):
+        return left_out(reason)
+    if link and link.state == LinkState.REMOVED:
+        return left_out(Reason.REMOVED_IN_OUTLOOK)
+    if choice != Preference.ALWAYS and known.selected is None:
+        return Mark("minus", "muted", _("Left out"), _("Your filter has a mistake in it."))
+    if choice != Preference.ALWAYS and contact.pk not in known.selected:
+        return Mark("minus", "muted", _("Not in filter"), _("Your filter does not select it."))
+    return left_out(link.problem) if link and link.problem else NEXT
+
+
+def left_out(reason: str) -> Mark:
+    """Why the contact is not in my Outlook: a word or two in the column, all of it on hover and on its card."""
+    text = Reason(reason).label
+    return Mark("minus", "muted", SHORT.get(reason, _("Left out")), text)

@@ -1,0 +1,230 @@
+"""Erasing a person everywhere: the CRM at once, the copies in every synced folder by the next run of each mailbox.
+
+The cards, their history and what the journal says of them go in one transaction, which leaves in the link table nothing
+but the Outlook ids of the copies. A run plans their deletion before all else (`plan`), whoever made them, and notes on
+the receipt what became of each (`settle`). No brake counts them: an administrator has confirmed each.
+"""
+
+import logging
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet, TextField
+from django.db.models.functions import Cast
+from django.utils import timezone
+
+from contacts import erasing as crm
+from contacts.blocking import block
+from contacts.changes import ContactChange
+from contacts.models import Contact
+from crmsync.sync.brakes import recount
+from crmsync.sync.choices import WAITING, Action, Cause, ChangeOutcome, Kind, LinkState, Outcome, Reason, Side, Trigger
+from crmsync.sync.differences import Difference
+from crmsync.sync.erasures import CopyOutcome, ErasedCopy, Erasure
+from crmsync.sync.models import ContactLink, SyncChange, SyncRun
+from crmsync.sync.runs import NotReady, close_dead_run, request_run
+from crmsync.sync.sheet import Sheet
+from crmsync.sync.work import Work
+from exchange_setup.models import ExchangeSync
+
+logger = logging.getLogger(__name__)
+
+BLANK: dict[str, Any] = {
+    "contact": None, "moved_from": None, "base_crm": {}, "base_outlook": {}, "outlook": None, "raw": {}, "kept_out": {},
+    "fingerprint": "", "own_key": "", "email": "", "outlook_name": "", "problem": Reason.ERASED, "problem_detail": "",
+    "decision": "", "decided_at": None, "contact_version": None, "dirty": False, "was_in_filter": False,
+}  # fmt: skip
+
+
+class StillRunning(Exception):
+    """A sync that has the person in hand is at work; nothing was erased."""
+
+
+@dataclass
+class Reach:
+    """All that an erasure of a contact reaches: for the question, and then for the deed."""
+
+    contact: Contact
+
+    @cached_property
+    def people(self) -> list[Contact]:
+        return crm.family(self.contact)
+
+    @cached_property
+    def emails(self) -> set[str]:
+        return crm.emails_of(self.people)
+
+    @property
+    def links(self) -> QuerySet[ContactLink]:
+        """The pairs of all mailboxes, and items in synced folders that are not paired but have one of the e-mails.
+
+        What somebody has marked Private is theirs, and the CRM knows nothing of it.
+        """
+        unpaired = Q(state=LinkState.SEEN, email__in=self.emails, private=False)
+        return ContactLink.objects.filter(Q(contact__in=self.people) | unpaired)
+
+    @cached_property
+    def copies(self) -> list[ContactLink]:
+        """Those that stand for an item in Outlook, or may do so."""
+        there = self.links.filter(state__in=(LinkState.LINKED, LinkState.SEEN, LinkState.CREATING), gone=False)
+        return list(there.select_related("setup__user").order_by("setup__user__name", "pk"))
+
+    @property
+    def mailboxes(self) -> list[tuple[ExchangeSync, int]]:
+        """Whose Outlook has copies, and how many."""
+        counted: dict[int, tuple[ExchangeSync, int]] = {}
+        for link in self.copies:
+            counted[link.setup_id] = (link.setup, counted.get(link.setup_id, (link.setup, 0))[1] + 1)
+        return list(counted.values())
+
+    @property
+    def journal(self) -> QuerySet[SyncChange]:
+        """Rows about the person, those without a contact found by the e-mails in them."""
+        about = Q(contact__in=self.people) | Q(link__in=self.links.values("pk"))
+        named = (Q(text__icontains=email) for email in self.emails)
+        said = Q(contact=None) & Q.create(list(named), connector=Q.OR) if self.emails else Q(pk=None)
+        return SyncChange.objects.alias(text=Cast("fields", TextField())).filter(about | said)
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        history = ContactChange.objects.filter(contact__in=self.people).count()
+        return {"cards": len(self.people), "history": history, "journal": self.journal.count()}
+
+
+def erase(contact: Contact, *, by: Any) -> Erasure:
+    """Erase a person; the receipt. Raises StillRunning."""
+    for setup, _number in Reach(contact).mailboxes:
+        close_dead_run(setup)
+    try:
+        with transaction.atomic():
+            reach = Reach(Contact.objects.select_for_update(of=["self"]).get(pk=contact.pk))
+            locks = keep_runs_away(reach)
+            erasure = Erasure.objects.create(number=contact.number, requested_by=by, reach=reach.counts)
+            erasure.digests = block(reach.emails)
+            erasure.save(update_fields=["digests"])
+            note_copies(erasure, reach)
+            forget_journal(reach)
+            forget_differences(reach)
+            forget_links(reach)
+            crm.erase(reach.people)
+            SyncRun.objects.filter(pk__in=[lock.pk for lock in locks]).delete()
+    except IntegrityError as error:  # a run began just now
+        raise StillRunning from error
+    logger.info("contact %s was erased on request, receipt %s", erasure.number, erasure.pk)
+    ring(setup for setup, _number in reach.mailboxes)
+    return erasure
+
+
+def keep_runs_away(reach: Reach) -> list[SyncRun]:
+    """See that no run has the person in its memory, nor begins before the end of the transaction: the locks."""
+    setups = {link.setup_id for link in reach.links}
+    open_runs = list(SyncRun.objects.open().filter(setup__in=setups).select_for_update())
+    planned = SyncChange.objects.filter(contact__in=reach.people, outcome__in=WAITING)
+    if SyncRun.objects.filter(Q(setup__in=setups) | Q(changes__in=planned), outcome=Outcome.RUNNING).exists():
+        raise StillRunning
+    free = setups - {run.setup_id for run in open_runs}
+    locks = [SyncRun(setup_id=pk, kind=Kind.SYNC, trigger=Trigger.COMMAND) for pk in free]
+    return SyncRun.objects.bulk_create(locks)
+
+
+def note_copies(erasure: Erasure, reach: Reach) -> None:
+    ErasedCopy.objects.bulk_create(
+        ErasedCopy(
+            erasure=erasure,
+            setup=link.setup,
+            link=link,
+            mailbox=link.setup.mailbox or link.setup.user.authentication_email,
+            folder_id=link.setup.mirrored_folder_id,
+            outlook_id=link.outlook_id,
+        )
+        for link in reach.copies
+    )
+
+
+def forget_journal(reach: Reach) -> None:
+    """The rows stay, so that counts stay right, but say no more whom they were about nor what it was."""
+    keys = list(reach.journal.values_list("pk", flat=True))
+    rows = SyncChange.objects.filter(pk__in=keys)
+    waiting = rows.filter(outcome__in=WAITING)
+    runs = list(SyncRun.objects.filter(pk__in=waiting.values("run")))
+    waiting.update(outcome=ChangeOutcome.STALE)
+    for run in runs:
+        recount(run)
+    rows.update(name=reach.contact.number, fields={}, conflicts={}, detail="", outlook_id="", contact=None)
+    names = [person.name[:400] for person in reach.people if person.name]
+    SyncRun.objects.filter(doing__in=names).update(doing="")
+
+
+def forget_differences(reach: Reach) -> None:
+    """What comparisons of both sides listed about the person."""
+    about = Q(contact__in=reach.people) | Q(link__in=reach.links.values("pk"))
+    for email in reach.emails:
+        about |= Q(contact=None) & (Q(name__iexact=email) | Q(text__icontains=email))
+    found = Difference.objects.alias(text=Cast("fields", TextField())).filter(about)
+    Difference.objects.filter(pk__in=list(found.values_list("pk", flat=True))).update(
+        name=reach.contact.number, fields={}, contact=None
+    )
+
+
+def forget_links(reach: Reach) -> None:
+    """Of the copies keep what finds them, and of the rest nothing."""
+    copies = ContactLink.objects.filter(pk__in=[link.pk for link in reach.copies])
+    reach.links.exclude(pk__in=copies).delete()
+    now = timezone.now()
+    copies.filter(state=LinkState.CREATING).update(**BLANK, problem_since=now)
+    copies.exclude(state=LinkState.CREATING).update(**BLANK, state=LinkState.SEEN, problem_since=now)
+
+
+def ring(setups: Iterable[ExchangeSync]) -> None:
+    """Have the copies removed now, wherever a sync can run; elsewhere they wait for one."""
+    for setup in setups:
+        with suppress(NotReady):
+            request_run(setup, kind=Kind.SYNC, trigger=Trigger.SCHEDULE)
+
+
+def pending_of(setup: ExchangeSync) -> QuerySet[ErasedCopy]:
+    return ErasedCopy.objects.filter(setup=setup, outcome=CopyOutcome.PENDING).select_related("erasure")
+
+
+def plan(work: Work) -> None:
+    """Plan the deletion of every copy that an erasure has left in this mailbox. One query where there is none."""
+    pending = list(pending_of(work.setup))
+    if not pending:
+        return
+    by_link = {copy.link_id: copy for copy in pending if copy.link_id}
+    by_item = {copy.outlook_id: copy for copy in pending if copy.outlook_id}
+    found = work.links.filter(Q(pk__in=by_link) | Q(outlook_id__in=by_item), contact=None, state=LinkState.SEEN)
+    sheet = Sheet(work)
+    for link in found.filter(missing=False, gone=False).exclude(outlook_id=""):
+        copy = by_link.get(link.pk) or by_item[link.outlook_id]
+        sheet.add(Side.OUTLOOK, Action.DELETE, Cause.ERASED, {}, link=link, with_outlook=True, forget=True)
+        sheet.rows[-1].name = copy.erasure.number
+        link.dirty = False
+        sheet.touch(link)
+        copy.outlook_id = link.outlook_id
+    sheet.flush()
+    ErasedCopy.objects.bulk_update(pending, ["outlook_id"])
+
+
+def settle(work: Work) -> None:
+    """Note on the receipts what this run made of the copies."""
+    pending = list(pending_of(work.setup).select_related("link"))
+    if not pending:
+        return
+    done = work.run.changes.filter(cause=Cause.ERASED, outcome=ChangeOutcome.DONE)
+    removed = set(done.values_list("outlook_id", flat=True))
+    wanted = [copy.outlook_id for copy in pending if copy.outlook_id]
+    there = set(work.links.filter(outlook_id__in=wanted).values_list("outlook_id", flat=True))
+    for copy in pending:
+        if copy.outlook_id and copy.outlook_id in removed:
+            copy.outcome = CopyOutcome.REMOVED
+        elif copy.link is None and copy.outlook_id not in there and copy.folder_id == work.setup.folder_id:
+            copy.outcome = CopyOutcome.GONE
+        else:
+            continue
+        copy.run, copy.settled_at = work.run, timezone.now()
+    ErasedCopy.objects.bulk_update(pending, ["outcome", "run", "settled_at"])

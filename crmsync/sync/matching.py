@@ -1,0 +1,121 @@
+"""First sight: which contact is this Outlook item? Reads the database; decides by the rules of docs/sync.md."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from contacts.blocking import blocked
+from contacts.models import Contact
+from crmsync.sync.choices import Decision, LinkState, Reason
+from crmsync.sync.erasures import ErasedCopy
+from crmsync.sync.fields import EMAILS
+from crmsync.sync.mirror import INTRINSIC
+from crmsync.sync.models import ContactLink
+from crmsync.sync.work import Work
+
+
+@dataclass(frozen=True)
+class Match:
+    """`contact` to pair the item with, or `reason` why it stays alone, or neither: nobody in the CRM has its e-mail."""
+
+    contact: Contact | None = None
+    reason: str = ""
+    detail: str = ""
+
+
+@dataclass
+class Known:
+    """What the database says about the e-mails of a chunk of items, read in a constant number of queries."""
+
+    by_email: dict[str, list[Contact]] = field(default_factory=lambda: defaultdict(list))
+    taken: set[int] = field(default_factory=set)
+    never: set[int] = field(default_factory=set)
+    oldest: dict[str, int] = field(default_factory=dict)
+    erased: set[str] = field(default_factory=set)
+    erased_items: set[str] = field(default_factory=set)
+
+
+def match(work: Work, links: list[ContactLink]) -> list[tuple[ContactLink, Match]]:
+    """A Match for each of `links`, items that are only in Outlook and could enter the CRM; the oldest come first."""
+    known = look_up(work, {link.email for link in links})
+    known.erased = blocked(email for link in links for email in emails_of(link))
+    copies = ErasedCopy.objects.filter(setup=work.setup, outlook_id__in=[link.outlook_id for link in links])
+    known.erased_items.update(copies.values_list("outlook_id", flat=True))
+    results = []
+    for link in sorted(links, key=lambda link: (known.oldest.get(link.email) != link.pk, link.pk)):
+        result = decide(link, known)
+        if result.contact is not None:
+            known.taken.add(result.contact.pk)
+        results.append((link, result))
+    return results
+
+
+def emails_of(link: ContactLink) -> set[str]:
+    """All that the item has, in lower case."""
+    return {link.email, *((link.outlook or {}).get(name, "").lower() for name in EMAILS)} - {""}
+
+
+def look_up(work: Work, emails: set[str]) -> Known:
+    known = Known()
+    ids = set()
+    for contact in Contact.objects.with_email(emails).select_related("merged_into").order_by("number"):
+        stands = contact.merged_into or contact
+        ids.add(stands.pk)
+        for email in {getattr(contact, name).lower() for name in EMAILS} & emails:
+            if stands not in known.by_email[email]:
+                known.by_email[email].append(stands)
+    linked = work.links.filter(contact_id__in=ids, state=LinkState.LINKED)
+    known.taken.update(linked.values_list("contact_id", flat=True))
+    known.taken.update(work.run.changes.filter(contact_id__in=ids).values_list("contact_id", flat=True))
+    known.never.update(work.never().filter(contact_id__in=ids).values_list("contact_id", flat=True))
+    rivals = work.links.filter(state=LinkState.SEEN, email__in=emails).exclude(problem__in=INTRINSIC)
+    rivals = rivals.exclude(decision=Decision.KEEP_OUT)
+    for pk, email in rivals.order_by("-outlook_created_at", "-pk").values_list("pk", "email"):
+        known.oldest[email] = pk
+    return known
+
+
+def decide(link: ContactLink, known: Known) -> Match:
+    """Pair, leave alone with a reason, or nobody."""
+    if link.decision == Decision.KEEP_OUT:
+        return Match(reason=Reason.NOT_WANTED)
+    everybody = known.by_email.get(link.email, [])
+    people = [contact for contact in everybody if contact.is_person and not contact.is_trashed]
+    open_people = [contact for contact in people if not contact.privacy_blocked]
+    is_oldest = known.oldest.get(link.email) == link.pk
+    if people and not open_people:
+        return Match(reason=Reason.PRIVACY_BLOCKED, detail=numbers(people))
+    if open_people:
+        return among(link, open_people, known, is_oldest)
+    if companies := [contact for contact in everybody if not contact.is_person and not contact.is_trashed]:
+        return Match(reason=Reason.COMPANY_EMAIL, detail=numbers(companies))
+    if everybody:
+        return Match(reason=Reason.IN_TRASH, detail=numbers(everybody))
+    if known.erased & emails_of(link) or link.outlook_id in known.erased_items:
+        return Match(reason=Reason.ERASED)
+    return Match() if is_oldest else Match(reason=Reason.DUPLICATE)
+
+
+def among(link: ContactLink, people: list[Contact], known: Known, is_oldest: bool) -> Match:
+    """Of the people with the item's e-mail: the only one, or the only one of the same name; never one who is taken."""
+    candidates = people
+    if len(people) > 1:
+        candidates = [contact for contact in people if alike(contact.name, link.outlook_name)]
+        if len(candidates) != 1:
+            all_taken = all(contact.pk in known.taken for contact in people)
+            return Match(reason=Reason.DUPLICATE if all_taken else Reason.AMBIGUOUS, detail=numbers(people))
+    contact = candidates[0]
+    if contact.pk in known.never:
+        return Match(reason=Reason.NEVER, detail=contact.number)
+    if contact.pk in known.taken or (len(people) == 1 and not is_oldest):
+        return Match(reason=Reason.DUPLICATE, detail=contact.number)
+    return Match(contact)
+
+
+def alike(one: str, other: str) -> bool:
+    return " ".join(one.split()).casefold() == " ".join(other.split()).casefold()
+
+
+def numbers(contacts: Iterable[Contact]) -> str:
+    """'CT000012, CT000340': what a person looks up."""
+    return ", ".join(contact.number for contact in contacts)

@@ -1,0 +1,92 @@
+"""A plan in a few lines: what would be done where, why, and to how many."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Count, Q, QuerySet
+
+from crmsync.sync import words
+from crmsync.sync.choices import WAITING, Action, Cause, Reason
+from crmsync.sync.leave import Leave
+from crmsync.sync.models import SyncChange, SyncRun
+from crmsync.sync.words import Text
+
+
+@dataclass(frozen=True)
+class Group:
+    """The contacts with whom a plan does the same for the same cause; `left` of the `count` are left out of it.
+
+    `every` counts the rows too that follow another row about their contact.
+    """
+
+    side: str
+    action: str
+    cause: str
+    reason: str = ""
+    count: int = 0
+    left: int = 0
+    every: int = 0
+
+    @property
+    def slug(self) -> str:
+        return "-".join(filter(None, (self.action, self.side, self.cause or self.reason)))
+
+    @property
+    def rows(self) -> Q:
+        return Q(side=self.side, action=self.action, cause=self.cause, reason=self.reason)
+
+    @property
+    def is_skip(self) -> bool:
+        return self.action == Action.SKIP
+
+    @property
+    def does(self) -> Text:
+        """'Create in Outlook'."""
+        return words.to_do(self.action, self.side)
+
+    @property
+    def why(self) -> Text:
+        if self.cause in Cause.values:
+            return Cause(self.cause).label
+        return Reason(self.reason).label if self.reason in Reason.values else ""
+
+    @property
+    def change(self) -> SyncChange:
+        """One like those of the group, for its icon."""
+        return SyncChange(action=self.action, side=self.side)
+
+    @property
+    def rest(self) -> int:
+        return self.count - self.left
+
+
+def groups_of(changes: QuerySet[SyncChange]) -> list[Group]:
+    """The groups of these rows, what is to be done before what is left out, the largest first. One query."""
+    found: dict[tuple[str, ...], Group] = {}
+    rows = changes.order_by().values("side", "action", "cause", "reason", "leave")
+    for row in rows.annotate(number=Count("pk", filter=Q(leads=True)), every=Count("pk")):
+        merge(found, row)
+    groups = [group for group in found.values() if group.count or group.is_skip]
+    return sorted(groups, key=lambda group: (group.is_skip, -group.count, group.slug))
+
+
+def causes_of(run: SyncRun) -> list[Group]:
+    """What of a held run still waits for a word, the largest group first. An erasure waits for nobody's."""
+    return groups_of(run.changes.filter(outcome__in=WAITING).exclude(cause=Cause.ERASED))
+
+
+def erased_in(run: SyncRun) -> int:
+    """How many are to be removed since they were erased on request, whatever is decided. One query."""
+    return run.changes.filter(outcome__in=WAITING, cause=Cause.ERASED, leads=True).count()
+
+
+def with_followers(leading: QuerySet[SyncChange]) -> Q:
+    """These rows, and the others about the same contacts."""
+    return Q(pk__in=leading.values("pk")) | Q(contact__in=leading.exclude(contact=None).values("contact"))
+
+
+def merge(found: dict[tuple[str, ...], Group], row: dict[str, Any]) -> None:
+    key = (row["side"], row["action"], row["cause"], row["reason"])
+    before = found.get(key, Group(*key))
+    left = row["number"] if row["leave"] in Leave.values else 0
+    found[key] = Group(*key, before.count + row["number"], before.left + left, before.every + row["every"])

@@ -1,0 +1,222 @@
+"""Plan: streams over what may differ and writes one SyncChange per difference, state "planned".
+
+Three streams, in this order: pairs, Outlook items that are alone, contacts that are alone. What to do with one contact
+is `plan.plan`'s decision; here is only where to look, and what to write down.
+"""
+
+from datetime import datetime, timedelta
+
+from django.db.models import F, Q, Subquery
+from django.db.models.functions import Lower
+
+from contacts.models import Contact
+from crmsync.sync import alone, erasing, merges
+from crmsync.sync.choices import Action, Cause, LinkState, Reason, Side, Step
+from crmsync.sync.fields import ContactFields, complete, filled
+from crmsync.sync.mapping import contact_fields
+from crmsync.sync.mirror import INTRINSIC
+from crmsync.sync.models import ContactLink
+from crmsync.sync.narrowing import begun_before
+from crmsync.sync.plan import DELETE, Base, Plan, Write, plan
+from crmsync.sync.scope import rules_for, with_scope
+from crmsync.sync.sheet import Sheet, settle
+from crmsync.sync.work import Work, chunks
+from exchange_setup.models import RemovedRule
+
+# An import may take its time: what it wrote carries the date of its writing, not of its commit.
+LONGEST_TRANSACTION = timedelta(hours=1)
+
+
+def make_plan(work: Work) -> None:
+    """Write the run's plan, in place of one that was begun before."""
+    work.run.changes.filter(begun_before()).delete()
+    replan = must_replan(work)
+    merges.follow(work)
+    look_again_at_items(work, everything=replan)
+    erasing.plan(work)
+    plan_pairs(work, replan)
+    alone.plan_items(work)
+    alone.plan_contacts(work, replan, since(work))
+
+
+def must_replan(work: Work) -> bool:
+    """Whether everything has to be looked at: a full sync, the first one, or other settings than last time."""
+    setup = work.setup
+    if setup.is_first_sync:
+        work.note("first_sync")
+    elif setup.planned_with != setup.settings_fingerprint():
+        work.note("settings_changed")
+    return work.run.whole or setup.is_first_sync or setup.planned_with != setup.settings_fingerprint()
+
+
+def since(work: Work) -> datetime | None:
+    return work.setup.last_sync_at and work.setup.last_sync_at - LONGEST_TRANSACTION
+
+
+def look_again_at_items(work: Work, *, everything: bool) -> None:
+    """Mark the items that are only in Outlook and for which something may have changed in the CRM."""
+    if work.is_preview and not everything:
+        return
+    items = work.links.filter(state=LinkState.SEEN, dirty=False).exclude(problem__in=INTRINSIC)
+    if not everything:
+        modified = Contact.objects.filter(modified_at__gte=since(work))
+        emails = modified.exclude(email="").annotate(email_lower=Lower("email")).values("email_lower")
+        items = items.filter(email__in=Subquery(emails))
+    items.update(dirty=True)
+
+
+def plan_pairs(work: Work, replan: bool) -> None:
+    """Every pair in which a side changed; all of them when the settings did or a full sync was asked for."""
+    pairs = work.links.filter(state__in=(LinkState.LINKED, LinkState.REMOVED), missing=False, needs_extras=False)
+    pairs = pairs.exclude(contact=None)
+    pairs = with_scope(work.setup, pairs)
+    if not replan:
+        unwanted = Q(never=True, state=LinkState.LINKED)  # said at any time, even while a run was at work
+        pairs = pairs.filter(Q(dirty=True) | ~Q(contact__version=F("contact_version")) | unwanted)
+    pairs = pairs.select_related("contact")
+    sheet, looked_at = Sheet(work), 0
+    for chunk in chunks(pairs):
+        for link in chunk:
+            if merges.has_to_move(work, link):
+                continue
+            plan_removed(sheet, link) if link.state == LinkState.REMOVED else plan_pair(sheet, link)
+        sheet.flush()
+        looked_at += len(chunk)
+        work.lease.rest(step=Step.PLANNING, done=looked_at)
+
+
+def plan_removed(sheet: Sheet, link: ContactLink) -> None:
+    """The user removed the Outlook copy some time ago: a full sync, or the rule, puts it back."""
+    work, contact = sheet.work, link.contact
+    by_rule = work.setup.removed_rule == RemovedRule.PUT_BACK and not link.left_by_undo
+    put_back = work.run.whole or by_rule
+    if contact.is_trashed:
+        sheet.drop(link)
+    elif put_back and link.in_filter and is_reachable(contact) and not link.never:
+        fields = {name: ["", value] for name, value in contact_fields(contact).items() if value}
+        sheet.add(Side.OUTLOOK, Action.CREATE, Cause.PUT_BACK, fields, contact=contact, link=link, with_outlook=True)
+    else:
+        link.contact_version, link.dirty = contact.version, False
+        sheet.touch(link)
+
+
+def is_reachable(contact: Contact) -> bool:
+    return bool(contact.is_person and contact.email and contact.name and not contact.privacy_blocked)
+
+
+def plan_pair(sheet: Sheet, link: ContactLink) -> None:
+    contact = link.contact
+    frozen = why_frozen(link)
+    if frozen and not contact.is_trashed and not link.gone:
+        link.contact_version, link.dirty = contact.version, False
+        sheet.leave_out(frozen, side=Side.OUTLOOK, link=link, contact=contact)
+        return
+    crm, outlook, base = both_sides(link, sync_notes=sheet.work.setup.sync_notes)
+    rules = rules_for(sheet.work.setup, link)
+    decided = plan(base, None if contact.is_trashed else crm, None if link.gone else outlook, rules)
+    if link.in_filter and not link.was_in_filter:
+        link.was_in_filter = True
+        sheet.touch(link)
+    if link.left_by_undo and not contact.is_trashed:  # what an undo left is an ordinary pair again
+        link.left_by_undo = False
+        sheet.touch(link)
+    if not write_down(sheet, link, decided, crm, outlook):
+        settle_pair(sheet, link, decided, crm, outlook)
+
+
+def why_frozen(link: ContactLink) -> str:
+    """Why a pair is left as it is on both sides, '' for no reason."""
+    if link.private:
+        return Reason.PRIVATE
+    if link.contact.privacy_blocked:
+        return Reason.PRIVACY_BLOCKED
+    return "" if link.contact.is_person else Reason.NOT_A_PERSON
+
+
+def both_sides(link: ContactLink, *, sync_notes: bool) -> tuple[dict[str, str], dict[str, str], Base]:
+    """What the CRM and Outlook hold now, and the base; a field that cannot be compared counts as unchanged."""
+    base = Base(complete(link.base_crm), complete(link.base_outlook))
+    crm = contact_fields(link.contact)
+    outlook = complete(link.outlook if link.outlook is not None else link.base_outlook)
+    for name in link.kept_out:
+        outlook[name] = base.outlook[name]
+    ours = base.crm["notes"] and outlook["notes"] == base.outlook["notes"]
+    if outlook["notes"] and not ours:  # the user's own notes are never overwritten
+        crm["notes"] = ""
+    elif not sync_notes:
+        crm["notes"] = base.crm["notes"]
+    one_way = {"notes": crm["notes"] if outlook["notes"] and not ours else base.crm["notes"]}
+    base = Base({**base.crm, **one_way}, {**base.outlook, "notes": outlook["notes"]})
+    return crm, outlook, base
+
+
+def write_down(sheet: Sheet, link: ContactLink, decided: Plan, crm: ContactFields, outlook: ContactFields) -> bool:
+    """Plan the rows for `decided`; False when there is nothing to do."""
+    contact = link.contact
+    to_outlook = decided.outlook if isinstance(decided.outlook, Write) else None
+    to_crm = decided.crm if isinstance(decided.crm, Write) else None
+    with_outlook = to_outlook is not None or decided.outlook is DELETE
+    common = {"contact": contact, "link": link, "with_outlook": with_outlook, "forget": decided.forget}
+    kept_by_crm = tuple(row for row in decided.conflicts if row.kept == "crm")
+    kept_by_outlook = tuple(row for row in decided.conflicts if row.kept == "outlook")
+    if to_outlook and link.gone:
+        fields = {name: ["", value] for name, value in to_outlook.fields.items()}
+        sheet.add(Side.OUTLOOK, Action.CREATE, put_back_cause(link), fields, **common)
+    elif to_outlook:
+        fields = {name: [outlook[name], value] for name, value in to_outlook.fields.items()}
+        sheet.add(Side.OUTLOOK, Action.UPDATE, Cause.EDITED_IN_CRM, fields, conflicts=kept_by_crm, **common)
+    elif decided.outlook is DELETE:
+        cause = Cause.TRASHED if contact.is_trashed else Cause.LEFT_FILTER
+        gone = {name: [value, ""] for name, value in outlook.items() if value}
+        sheet.add(Side.OUTLOOK, Action.DELETE, cause, gone, conflicts=kept_by_crm, **common)
+    if to_crm:
+        cause = Cause.RESTORED if contact.is_trashed else Cause.EDITED_IN_OUTLOOK
+        fields = {name: [crm[name], value] for name, value in to_crm.fields.items()}
+        sheet.add(Side.CRM, Action.UPDATE, cause, fields, conflicts=kept_by_outlook, **common)
+    elif decided.crm is DELETE:
+        gone = {name: [value, ""] for name, value in crm.items() if value}
+        sheet.add(Side.CRM, Action.DELETE, Cause.REMOVED_IN_OUTLOOK, gone, **common)
+    elif not with_outlook and (decided.stays_out or decided.forget):
+        cause = Cause.TRASHED if contact.is_trashed else Cause.REMOVED_IN_OUTLOOK
+        sheet.add(Side.OUTLOOK, Action.UNLINK, cause, {}, **common)
+    note_open_questions(sheet, link, decided)
+    return bool(with_outlook or to_crm or decided.crm is DELETE or decided.stays_out or decided.forget)
+
+
+def put_back_cause(link: ContactLink) -> Cause:
+    return Cause.PUT_BACK if link.contact_version == link.contact.version else Cause.EDITED_IN_CRM
+
+
+def note_open_questions(sheet: Sheet, link: ContactLink, decided: Plan) -> None:
+    """Say on the link what of it is left out: a conflict that waits for a person, or a value not understood."""
+    open_conflicts = tuple(row for row in decided.conflicts if not row.kept)
+    if open_conflicts:
+        names = ", ".join(sorted(row.name for row in open_conflicts))
+        sheet.leave_out(
+            Reason.CONFLICT, names, side=Side.CRM, link=link, contact=link.contact, conflicts=open_conflicts
+        )
+    elif link.kept_out:
+        name, (reason, text) = next(iter(sorted(link.kept_out.items())))
+        sheet.leave_out(reason, f"{name}: {text}", side=Side.CRM, link=link, contact=link.contact)
+    elif link.problem and link.problem not in (Reason.REFUSED, Reason.NO_ANSWER):
+        sheet.leave_out("", side=Side.CRM, link=link, contact=link.contact)
+
+
+def settle_pair(sheet: Sheet, link: ContactLink, decided: Plan, crm: ContactFields, outlook: ContactFields) -> None:
+    """Nothing to do: both sides agree on what they hold, but for what a person has to decide."""
+    if is_settled(link, crm, outlook):
+        return
+    link.contact_version = link.contact.version
+    if link.problem in (Reason.REFUSED, Reason.NO_ANSWER):
+        link.note_problem("")  # whatever it was about, nothing of it is left to do
+    if link.contact.is_trashed or link.gone:
+        link.dirty = False
+    else:
+        settle(link, crm, outlook, keep=decided.open_fields)
+    sheet.touch(link)
+
+
+def is_settled(link: ContactLink, crm: ContactFields, outlook: ContactFields) -> bool:
+    """Whether the link says already that both sides hold just this."""
+    current = link.contact_version == link.contact.version and not link.dirty and link.outlook is None
+    return current and link.base_crm == filled(crm) and link.base_outlook == filled(outlook)

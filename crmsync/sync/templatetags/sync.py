@@ -1,0 +1,102 @@
+"""How runs and changes look: an icon and a word each, never a colour alone."""
+
+from typing import Any
+
+from django import template
+from django.conf import settings
+from django.utils import timezone
+from django.utils.translation import gettext
+
+from crmsync.sync import words
+from crmsync.sync.choices import Action, ChangeOutcome, Outcome
+from crmsync.sync.health import LOOKS, Health, health_of
+from crmsync.sync.models import SyncChange, SyncRun
+from crmsync.sync.notice import notice_of
+from crmsync.sync.secret import days_left, threshold
+from exchange_setup.models import ExchangeSync
+
+register = template.Library()
+
+RUN_LOOKS = {
+    Outcome.QUEUED: ("clock", "info"),
+    Outcome.RUNNING: ("refresh-cw", "info"),
+    Outcome.HELD: ("hand", "warn"),
+    Outcome.DONE: ("circle-check", "ok"),
+    Outcome.FAILED: ("circle-alert", "bad"),
+    Outcome.REJECTED: ("ban", "muted"),
+    Outcome.CANCELLED: ("circle-x", "muted"),
+}
+CHANGE_LOOKS = {
+    ChangeOutcome.PLANNED: ("circle-dashed", "info"),
+    ChangeOutcome.DONE: ("check", "ok"),
+    ChangeOutcome.SKIPPED: ("circle-minus", "muted"),
+    ChangeOutcome.STALE: ("skip-forward", "muted"),
+    ChangeOutcome.FAILED: ("circle-alert", "bad"),
+}
+ACTION_ICONS = {
+    Action.CREATE: "user-plus",
+    Action.UPDATE: "pencil",
+    Action.DELETE: "trash-2",
+    Action.LINK: "link",
+    Action.UNLINK: "unlink",
+    Action.SKIP: "circle-minus",
+    Action.RESTORE: "undo-2",
+}
+
+
+@register.inclusion_tag("partials/_badge.html")
+def run_badge(run: SyncRun) -> dict[str, object]:
+    icon, tone = RUN_LOOKS.get(run.outcome, ("circle", "muted"))
+    return {"icon": icon, "tone": tone, "text": run.get_outcome_display()}
+
+
+@register.inclusion_tag("partials/_badge.html")
+def change_badge(change: SyncChange) -> dict[str, object]:
+    icon, tone = CHANGE_LOOKS.get(change.outcome, ("circle", "muted"))
+    is_left_alone = change.undoes_id and change.outcome in (ChangeOutcome.STALE, ChangeOutcome.SKIPPED)
+    text = gettext("Left alone") if is_left_alone else change.get_outcome_display()
+    return {"icon": icon, "tone": tone, "text": text}
+
+
+@register.inclusion_tag("sync/_notice.html")
+def sync_notice(setup: ExchangeSync) -> dict[str, object]:
+    """What the runs of `setup` need of its user, for the setup page. One query."""
+    return {"notice": notice_of(setup)}
+
+
+@register.inclusion_tag("partials/_badge.html")
+def health_badge(health: str) -> dict[str, object]:
+    """One of `Health`."""
+    icon, tone = LOOKS[Health(health)]
+    return {"icon": icon, "tone": tone, "text": Health(health).label}
+
+
+@register.inclusion_tag("partials/_badge.html")
+def setup_health(setup: ExchangeSync) -> dict[str, object]:
+    """How a setup is doing, in the one word that every page has for it. One query."""
+    return health_badge(health_of(setup))
+
+
+@register.inclusion_tag("sync/_secret_banner.html")
+def secret_banner(user: Any) -> dict[str, object]:
+    """For administrators, from 30 days before the client secret expires. No query."""
+    days = days_left(timezone.localdate())
+    is_for_them = threshold(days) is not None and getattr(user, "is_administrator", False)
+    return {"shown": is_for_them, "days": days, "expires": settings.M365_CLIENT_SECRET_EXPIRES}
+
+
+@register.simple_tag
+def verified(run: SyncRun) -> str:
+    """What a comparison found: '99.8 % identical, 7 differ.'"""
+    return words.verified(run)
+
+
+@register.filter
+def action_icon(change: SyncChange) -> str:
+    return ACTION_ICONS.get(change.action, "circle")
+
+
+@register.filter
+def number(value: int) -> str:
+    """1200 as people write it in the reader's language."""
+    return words.number(value)

@@ -1,0 +1,79 @@
+"""What we did in Outlook without having heard that it was done: the worker died, or the answer was lost.
+
+The next reading finds it as if the item's owner had done it. What an ordinary sync wrote is what the CRM holds, so that
+does no harm. A removal does: the rules about what people remove are not meant for it; and so does an undo, whose values
+would count as an edit. There the journal, which knows what was intended, tells what we did from what people do.
+"""
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from crmsync.sync.choices import WAITING, Action, Cause, ChangeOutcome, Kind, LinkState, Outcome, Side
+from crmsync.sync.counting import counts
+from crmsync.sync.fields import BY_NAME, complete, filled, fingerprint, same
+from crmsync.sync.mapping import contact_fields
+from crmsync.sync.models import ContactLink, SyncChange, SyncRun
+from crmsync.sync.narrowing import LEFT
+from crmsync.sync.record import LINK_COLUMNS
+from crmsync.sync.takeback import held
+from crmsync.sync.undone import take_out
+from crmsync.sync.work import Work, chunks, store
+
+MAYBE_SENT = (ChangeOutcome.PLANNED, ChangeOutcome.STALE)
+
+
+def note_unheard(work: Work) -> None:
+    """Record as done what Outlook shows to be done. One query where there is nothing."""
+    for rows in chunks(unheard_of(work)):
+        done = [row for row in rows if row.action == Action.DELETE or agree_on_undone(row)]
+        ended = [row.link_id for row in done if row.forget]
+        for row in done:
+            if row.action == Action.DELETE and not row.forget:
+                take_out(row.link, row.contact)
+        with transaction.atomic():
+            work.lease.hold()
+            store([row.link for row in done if row.link_id not in ended], LINK_COLUMNS)
+            record(done)
+            ContactLink.objects.filter(pk__in=ended).delete()
+
+
+def unheard_of(work: Work) -> QuerySet[SyncChange]:
+    """What may have been sent, where the link shows another state than was agreed.
+
+    A complete sync since would have seen to it.
+    """
+    since = work.setup.last_sync_at
+    written = Q(action=Action.UPDATE, cause=Cause.UNDONE, link__gone=False, link__outlook__isnull=False)
+    removed = Q(action=Action.DELETE, link__gone=True)
+    rows = SyncChange.objects.filter(
+        written | removed, Q(created_at__gt=since) if since else Q(), link__setup=work.setup, side=Side.OUTLOOK,
+        link__state=LinkState.LINKED, link__missing=False, contact__isnull=False, outcome__in=MAYBE_SENT,
+    )  # fmt: skip
+    rows = rows.exclude(run__kind=Kind.PREVIEW).exclude(run__outcome=Outcome.REJECTED).exclude(reason__in=LEFT)
+    return rows.select_related("link", "contact")
+
+
+def agree_on_undone(row: SyncChange) -> bool:
+    """Whether the item holds what the undo was to write; then (without saving) the sides have agreed to differ."""
+    link, crm, outlook = row.link, contact_fields(row.contact), held(row.link)
+    written = {name: after for name, (_, after) in row.fields.items() if name in BY_NAME}
+    if not all(same(name, outlook[name], after) for name, after in written.items()):
+        return False
+    link.base_outlook = filled({**complete(link.base_outlook), **{name: outlook[name] for name in written}})
+    link.fingerprint = fingerprint(complete(link.base_outlook))
+    if row.contact.version == row.contact_version:  # a later edit goes to Outlook, like any other
+        link.base_crm = filled({**complete(link.base_crm), **{name: crm[name] for name in written}})
+    return True
+
+
+def record(done: list[SyncChange]) -> None:
+    """Say so in the journal, where the former runs' counts follow; what the same runs plan for the CRM still holds."""
+    for row in done:
+        SyncChange.objects.filter(run=row.run_id, link=row.link_id, outcome__in=WAITING).exclude(pk=row.pk).update(
+            change_key=row.link.change_key
+        )
+    told = {"outcome": ChangeOutcome.DONE, "reason": "", "applied_at": timezone.now()}
+    SyncChange.objects.filter(pk__in=[row.pk for row in done]).update(**told)
+    for run in SyncRun.objects.filter(pk__in={row.run_id for row in done}, finished_at__isnull=False):
+        SyncRun.objects.filter(pk=run.pk).update(counts=counts(run))

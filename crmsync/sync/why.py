@@ -1,0 +1,252 @@
+"""The full answer to "why is, or isn't, this contact in somebody's Outlook?": every check, one by one."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db.models import Q
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from contacts.filters import FilterError
+from contacts.models import Contact
+from contacts.reading import Marked, mark, shown
+from crmsync.sync.choices import (
+    BOTH_WAYS,
+    ChangeOutcome,
+    Kind,
+    LinkState,
+    Outcome,
+    Preference,
+    Reason,
+    Side,
+)
+from crmsync.sync.diff import field_label
+from crmsync.sync.explain import State, Verdict, facts_of, unfit, verdict
+from crmsync.sync.facts import Facts
+from crmsync.sync.forms import BY_FILTER
+from crmsync.sync.mapping import is_email
+from crmsync.sync.models import ContactLink, SyncChange, SyncRun
+from crmsync.sync.values import value_of
+from crmsync.sync.words import Text, action
+from exchange_setup.models import ExchangeSync, LeftFilterRule, Trouble
+
+# What a person keeps in their own Outlook is nobody else's affair.
+ONLY_THEIRS = {Reason.PRIVATE, Reason.NOT_WANTED, Reason.DUPLICATE, Reason.AMBIGUOUS}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at. `passes` is None where it speaks neither for nor against."""
+
+    code: str
+    passes: bool | None
+    text: Text
+    value: str = ""
+
+
+@dataclass(frozen=True)
+class ClauseCheck:
+    """One field of the filter: what it asks for, and what the contact holds there."""
+
+    name: str
+    label: Text
+    expression: str
+    value: str
+    passes: bool
+
+
+@dataclass(frozen=True)
+class PendingValue:
+    """A value that the next sync carries over to a side; blank where it is only for its owner to see."""
+
+    side: Side
+    name: str
+    label: Text
+    before: Marked
+    after: Marked
+
+
+@dataclass(frozen=True)
+class LastLook:
+    """What the sync last did about the contact, or that it had nothing to do; None where nothing has run yet."""
+
+    run: SyncRun
+    change: SyncChange | None
+
+    @property
+    def what(self) -> Text:
+        if self.change is None:
+            return _("It had nothing to do for this contact")
+        is_over = self.change.outcome in (ChangeOutcome.DONE, ChangeOutcome.SKIPPED)
+        return action(self.change) if is_over else f"{action(self.change)} · {self.change.get_outcome_display()}"
+
+
+@dataclass
+class Answer:
+    """The answer about one contact and `owner`'s Outlook. Others than the owner see nothing that only Outlook holds."""
+
+    contact: Contact
+    owner: AbstractBaseUser
+    mine: bool
+
+    @cached_property
+    def facts(self) -> Facts | None:
+        return facts_of(self.contact, self.owner)
+
+    @property
+    def setup(self) -> ExchangeSync | None:
+        return self.facts.setup if self.facts else None
+
+    @property
+    def link(self) -> ContactLink | None:
+        return self.facts.link if self.facts else None
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        found = verdict(self.contact, self.facts)
+        if self.mine:
+            return found
+        return Verdict(found.state, "" if found.reason in ONLY_THEIRS else found.reason, ", ".join(found.named))
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether the reason is the owner's alone to see."""
+        return not self.mine and not self.verdict.reason and bool(verdict(self.contact, self.facts).reason)
+
+    @property
+    def is_in_outlook(self) -> bool:
+        return self.verdict.state in (State.IN, State.INCOMPLETE, State.BEHIND, State.LEAVING)
+
+    @property
+    def waits(self) -> bool:
+        """Whether the next sync has something to do about it."""
+        return self.verdict.state in (State.DUE, State.BEHIND, State.LEAVING, State.CREATING)
+
+    @cached_property
+    def clauses(self) -> list[ClauseCheck]:
+        """The filter, clause by clause."""
+        if self.facts is None:
+            return []
+        return [
+            ClauseCheck(
+                part.field.name, part.field.label, part.expression, value_of(self.contact, part.field.name), passes
+            )
+            for part, passes in zip(self.facts.clauses, self.facts.held, strict=True)
+        ]
+
+    @property
+    def filter_error(self) -> FilterError | None:
+        return self.facts.filter_error if self.facts else None
+
+    @cached_property
+    def checks(self) -> list[Check]:
+        """Everything that decides, in the order in which it does."""
+        return [*of_contact(self.contact), *(of_setup(self.facts, self.mine) if self.facts else ())]
+
+    @cached_property
+    def last_look(self) -> LastLook | None:
+        """The last sync that ended, or the undo after it that was about the contact, with its last row about them."""
+        if self.facts is None:
+            return None
+        undone = SyncChange.objects.filter(contact=self.contact, outcome=ChangeOutcome.DONE)
+        looked = Q(kind__in=BOTH_WAYS) | Q(kind=Kind.UNDO, pk__in=undone.values("run"))
+        runs = self.facts.setup.runs.filter(looked).exclude(started_at=None)
+        run = runs.exclude(outcome__in=(Outcome.QUEUED, Outcome.RUNNING, Outcome.HELD)).first()
+        if run is None:
+            return None
+        row = run.changes.filter(contact=self.contact).order_by("-id").first()
+        hidden = row is not None and not self.mine and row.reason in ONLY_THEIRS
+        return LastLook(run, None if hidden else row)
+
+    @cached_property
+    def pending(self) -> list[PendingValue]:
+        """What the next sync carries over, value by value; to others than the owner only which fields."""
+        rows = self.facts.pending if self.facts else []
+        return [
+            PendingValue(
+                row.side,
+                row.name,
+                field_label(row.name),
+                *mark(*((shown(row.name, row.before), shown(row.name, row.after)) if self.mine else ("", ""))),
+            )
+            for row in rows
+        ]
+
+
+def of_contact(contact: Contact) -> Iterator[Check]:
+    """What is asked of every contact, whoever's Outlook it is about."""
+    yield Check("in_trash", not contact.is_trashed, _("It is not in the CRM's trash"))
+    yield Check("person", contact.is_person, _("It is a person"), contact.get_type_display())
+    yield Check("privacy", not contact.privacy_blocked, _("It is not privacy blocked"))
+    yield Check("name", bool(contact.name), _("It has a name"), contact.name)
+    yield Check("email", is_email(contact.email), _("It has a valid e-mail"), contact.email)
+
+
+def of_setup(facts: Facts, mine: bool) -> Iterator[Check]:
+    """What one person's filter, rules and Outlook say."""
+    yield of_choice(facts.choice)
+    yield of_filter(facts)
+    if not unfit(facts.contact, facts.choice):
+        instead = facts.goes_instead
+        yield Check("shared_email", not instead, _("No other contact with its e-mail goes in its place"), instead)
+        if mine and facts.stranger:
+            reason = Reason(facts.stranger.problem).label
+            yield Check("stranger", False, _("No other contact in your Outlook has its e-mail"), str(reason))
+    if facts.link:
+        yield of_link(facts.link, mine)
+    yield of_sync(facts.setup)
+
+
+def of_choice(choice: str) -> Check:
+    if choice == BY_FILTER:
+        return Check("choice", None, _("By filter: the filter decides"))
+    if choice == Preference.ALWAYS:
+        return Check("choice", True, _("Set to “always”: the filter is not asked"))
+    return Check("choice", False, _("Set to “never”"))
+
+
+def of_filter(facts: Facts) -> Check:
+    """Whether the filter selects it; what is in Outlook already may stay there without."""
+    if facts.filter_error:
+        return Check("filter", False, _("The filter has a mistake in it"), facts.filter_error.message)
+    text = _("The filter selects it") if facts.clauses else _("There is no filter: everybody is selected")
+    if facts.is_selected or facts.choice == Preference.NEVER:
+        return Check("filter", facts.is_selected, text)
+    if facts.choice == Preference.ALWAYS:
+        return Check("filter", None, _("The filter does not select it"))
+    link = facts.link
+    if link and link.state == LinkState.LINKED and not link.was_in_filter:
+        return Check("filter", None, _("The filter does not select it, but it was in Outlook before, so it stays"))
+    if link and link.state == LinkState.LINKED and facts.setup.left_filter_rule == LeftFilterRule.KEEP:
+        return Check(
+            "filter", None, _("The filter no longer selects it; by your rules its copy stays and is synced on")
+        )
+    return Check("filter", False, text)
+
+
+LINKS: dict[str, tuple[bool | None, Text]] = {
+    LinkState.LINKED: (True, gettext_lazy("It is in Outlook, paired with this contact")),
+    LinkState.CREATING: (None, gettext_lazy("It is being created in Outlook")),
+    LinkState.REMOVED: (False, gettext_lazy("You removed it in Outlook")),
+    LinkState.LEFT_OUT: (None, gettext_lazy("It is not in Outlook")),
+}
+
+
+def of_link(link: ContactLink, mine: bool) -> Check:
+    if link.gone:
+        return Check("outlook", False, _("It is no longer in Outlook"))
+    passes, text = LINKS[link.state]
+    problem = link.get_problem_display() if link.problem and link.state == LinkState.LINKED else ""
+    hidden = not mine and link.problem in ONLY_THEIRS
+    return Check("outlook", None if problem else passes, text, "" if hidden else problem)
+
+
+def of_sync(setup: ExchangeSync) -> Check:
+    """Whether the next sync can start at all."""
+    if setup.trouble:
+        return Check("sync", False, _("The sync can run"), str(Trouble(setup.trouble).label))
+    if not setup.enabled:
+        return Check("sync", False, _("The sync is enabled"), _("Paused") if setup.enabled_at else _("Not set up"))
+    return Check("sync", True, _("The sync is enabled"))

@@ -1,0 +1,80 @@
+"""The few things that the shell's partials need beyond Django's own tags."""
+
+from django import forms, template
+from django.contrib.messages import constants
+from django.contrib.messages.storage.base import Message
+from django.forms.boundfield import BoundField
+from django.template.context import Context
+from django.utils.html import conditional_escape, format_html
+from django.utils.safestring import SafeString
+
+from crmsync.rail import place_of
+from crmsync.users.kept_forms import OWNER, signed
+
+register = template.Library()
+
+TONES = {constants.SUCCESS: "ok", constants.WARNING: "warn", constants.ERROR: "bad"}
+ICONS = {"ok": "circle-check", "warn": "triangle-alert", "bad": "circle-alert", "muted": "circle-minus"}
+
+
+@register.simple_tag
+def control(field: BoundField) -> SafeString:
+    """The field's own control, in the look of the theme."""
+    widget = field.field.widget
+    if isinstance(widget, forms.RadioSelect | forms.CheckboxSelectMultiple):
+        return field.as_widget()
+    kind = "form-control"
+    if isinstance(widget, forms.Select):
+        kind = "form-select"
+    elif isinstance(widget, forms.CheckboxInput):
+        kind = "form-check-input"
+    classes = [kind, widget.attrs.get("class", ""), "is-invalid" if field.errors else ""]
+    return field.as_widget(attrs={"class": " ".join(filter(None, classes))})
+
+
+@register.simple_tag(takes_context=True)
+def form_owner(context: Context) -> SafeString:
+    """Whose form it is, so that it survives a session that ends meanwhile. Beside the csrf_token."""
+    return format_html('<input type="hidden" name="{}" value="{}">', OWNER, signed(context["request"].user))
+
+
+@register.simple_tag(takes_context=True)
+def rail_place(context: Context) -> str:
+    """Which entry of the rail the page belongs to; "" where nobody asked for a page."""
+    return place_of(getattr(context.get("request"), "resolver_match", None))
+
+
+@register.filter
+def is_check(field: BoundField) -> bool:
+    """Whether it is a single tick box, whose label stands behind it."""
+    return isinstance(field.field.widget, forms.CheckboxInput)
+
+
+@register.filter
+def error_id(field: BoundField) -> str:
+    """The id under which Django's aria-describedby looks for the field's errors."""
+    return f"{field.auto_id}_error" if field.auto_id else ""
+
+
+@register.filter
+def initials(name: str) -> str:
+    """Two letters for a person: of the first and the last word, or the first two of an only word."""
+    words = name.replace("@", " ").split()
+    letters = words[0][0] + words[-1][0] if len(words) > 1 else name[:2]
+    return letters.upper()
+
+
+@register.filter
+def breakable(text: str) -> SafeString:
+    """The text, with a place after each @ where an address may go on in the next line."""
+    return SafeString(conditional_escape(text).replace("@", "@<wbr>"))
+
+
+@register.filter
+def message_tone(message: Message) -> str:
+    return TONES.get(message.level, "info")
+
+
+@register.filter
+def tone_icon(tone: str) -> str:
+    return ICONS.get(tone, "info")

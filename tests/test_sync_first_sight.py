@@ -1,0 +1,200 @@
+"""First sight: the same people on both sides already, in every muddle that address books get into."""
+
+import pytest
+
+from contacts.models import Contact
+from crmsync.sync.choices import LinkState
+from crmsync.sync.models import ContactLink
+from tests.compare import quiet
+from tests.factories import CompanyFactory, PersonFactory
+from tests.scene import FOLDER, edit, fax_of, outlook_person
+
+pytestmark = pytest.mark.django_db
+EMAIL = "anne@fabrikam.example"
+
+
+@pytest.fixture
+def folder(jens):
+    return jens.outlook.create_folder(FOLDER)
+
+
+def reasons(report):
+    return sorted(row["reason"] for row in report["changes"] if row["action"] == "skip")
+
+
+def test_the_crms_values_win_and_the_lost_ones_are_in_the_journal(jens, folder):
+    PersonFactory(first_name="Anne", surname="Holm", email=EMAIL, city="Aarhus", job_title="")
+    jens.outlook.add(
+        **outlook_person(
+            "Annie", "Holm", EMAIL, jobTitle="Boss", businessAddress={"city": "Odense", "street": "Gade 1"}
+        )
+    )
+    report = jens.sync()
+    assert (report["paired"], report["outlook"]["updated"], report["crm"]["updated"]) == (1, 0, 1)
+    contact, card = Contact.objects.get(), jens.card("Anne Holm")
+    assert (contact.city, contact.job_title, contact.address) == ("Aarhus", "Boss", "Gade 1")
+    assert card["businessAddress"]["city"] == "Aarhus"
+    (link,) = (row for row in report["changes"] if row["action"] == "link")
+    assert {name: row["outlook"] for name, row in link["conflicts"].items()} == {
+        "first_name": "Annie",
+        "city": "Odense",
+    }
+    assert quiet(jens)
+
+
+def test_of_several_contacts_with_the_email_the_one_of_the_same_name_is_paired(jens, folder):
+    anne = PersonFactory(first_name="Anne", surname="Holm", email=EMAIL)
+    jens.change(shared_email_rule="each")
+    PersonFactory(first_name="Bo", surname="Holm", email=EMAIL)
+    item = jens.outlook.add(**outlook_person("anne", "HOLM", EMAIL))
+    jens.sync()
+    assert ContactLink.objects.get(contact=anne).outlook_id == item["id"]
+    assert jens.names() == ["Anne Holm", "Bo Holm"]
+
+
+def test_when_the_names_do_not_tell_either_nobody_is_paired_and_nobody_doubled(jens, folder):
+    PersonFactory(first_name="Anne", surname="Holm", email=EMAIL)
+    PersonFactory(first_name="Bo", surname="Holm", email=EMAIL)
+    jens.outlook.add(**outlook_person("Family", "Holm", EMAIL))
+    report = jens.sync()
+    assert reasons(report) == ["ambiguous", "ambiguous", "shared_email"]
+    assert jens.names() == ["Family Holm"]
+    assert Contact.objects.count() == 2
+    assert jens.sync()["changes"] == []
+
+
+def test_the_choice_is_made_by_giving_one_of_them_the_name(jens, folder):
+    anne = PersonFactory(first_name="Anne", surname="Holm", email=EMAIL)
+    PersonFactory(first_name="Bo", surname="Holm", email=EMAIL)
+    item = jens.outlook.add(**outlook_person("Family", "Holm", EMAIL))
+    jens.sync()
+    jens.outlook.edit(item["id"], givenName="Anne", displayName="Anne Holm")
+    jens.sync()
+    assert ContactLink.objects.get(outlook_id=item["id"]).contact == anne
+
+
+def test_of_several_outlook_items_with_one_email_the_oldest_is_paired(jens, folder):
+    anne = PersonFactory(first_name="Anne", surname="Holm", email=EMAIL)
+    old = jens.outlook.add(**outlook_person("Annie", "H", EMAIL))
+    jens.outlook.add(**outlook_person("Anne", "Holm", EMAIL.upper()))
+    report = jens.sync()
+    assert reasons(report) == ["duplicate"]
+    assert ContactLink.objects.get(contact=anne).outlook_id == old["id"]
+    assert Contact.objects.count() == 1
+    assert jens.sync()["changes"] == []
+
+
+def test_two_new_outlook_items_with_one_email_become_one_contact(jens, folder):
+    jens.outlook.add(**outlook_person("Carla", "Díaz", "carla@diaz.example"))
+    jens.outlook.add(**outlook_person("C", "Díaz", "carla@diaz.example"))
+    report = jens.sync()
+    assert (report["crm"]["created"], reasons(report)) == (1, ["duplicate"])
+    assert Contact.objects.get().name == "Carla Díaz"
+
+
+def test_a_copy_made_in_outlook_is_reported_and_makes_no_second_contact(jens):
+    PersonFactory(first_name="Anne", surname="Holm", email=EMAIL)
+    jens.sync()
+    jens.outlook.copy(jens.card("Anne Holm")["id"], FOLDER)
+    assert reasons(jens.sync()) == ["duplicate"]
+    assert Contact.objects.count() == 1
+
+
+def test_a_companys_email_leaves_the_company_alone(jens, folder):
+    company = CompanyFactory(name="Fabrikam A/S", email="info@fabrikam.example")
+    jens.outlook.add(**outlook_person("Anne", "Holm", "info@fabrikam.example"))
+    assert reasons(jens.sync()) == ["company_email"]
+    company.refresh_from_db()
+    assert (company.name, company.version, Contact.objects.count()) == ("Fabrikam A/S", 1, 1)
+
+
+def test_whoever_was_trashed_does_not_come_back_by_themselves(jens, folder):
+    PersonFactory(first_name="Anne", surname="Holm", email=EMAIL).trash(by=None)
+    jens.outlook.add(**outlook_person("Anne", "Holm", EMAIL))
+    assert reasons(jens.sync()) == ["in_trash"]
+    Contact.objects.get().restore(by=None)
+    jens.sync()
+    assert ContactLink.objects.get().state == LinkState.LINKED
+
+
+def test_a_second_email_is_recognised_too(jens, folder):
+    anne = PersonFactory(first_name="Anne", surname="Holm", email="other@fabrikam.example", email_2=EMAIL)
+    jens.outlook.add(**outlook_person("Anne", "Holm", EMAIL))
+    jens.sync()
+    assert Contact.objects.get() == anne
+    assert [entry["address"] for entry in jens.card("Anne Holm")["emailAddresses"]] == ["other@fabrikam.example", EMAIL]
+
+
+def test_what_is_no_person_or_has_no_name_stays_in_outlook(jens, folder):
+    jens.outlook.add(companyName="Fabrikam A/S", emailAddresses=[{"address": "info@fabrikam.example"}])
+    jens.outlook.add(emailAddresses=[{"address": "nameless@fabrikam.example"}])
+    jens.outlook.add(**outlook_person("Bad", "Address", "not an address"))
+    assert reasons(jens.sync()) == ["bad_email", "no_name", "not_a_person"]
+    assert not Contact.objects.exists()
+
+
+def test_a_display_name_alone_is_a_name(jens, folder):
+    jens.outlook.add(displayName="Anne Marie Holm", emailAddresses=[{"address": EMAIL}])
+    jens.sync()
+    contact = Contact.objects.get()
+    assert (contact.first_name, contact.surname) == ("Anne Marie", "Holm")
+    assert quiet(jens)
+
+
+def test_a_company_that_is_not_found_leaves_its_name_and_says_so(jens, folder):
+    jens.outlook.add(**outlook_person("Anne", "Holm", EMAIL, companyName="Nowhere Ltd"))
+    (change,) = jens.sync()["changes"]
+    assert (change["outcome"], change["reason"], change["detail"]) == ("done", "company_not_found", "Nowhere Ltd")
+    contact = Contact.objects.get()
+    assert (contact.company, contact.company_name) == (None, "Nowhere Ltd")
+
+
+def test_an_unknown_country_is_kept_out_said_once_and_left_as_it_is(jens, folder):
+    PersonFactory(first_name="Anne", surname="Holm", email=EMAIL, country="DK")
+    jens.outlook.add(**outlook_person("Anne", "Holm", EMAIL, businessAddress={"countryOrRegion": "Narnia"}))
+    jens.sync()
+    assert Contact.objects.get().country == "DK"
+    edit(Contact.objects.get(), city="Aarhus")
+    jens.sync()
+    assert jens.card("Anne Holm")["businessAddress"]["countryOrRegion"] == "Narnia"
+    jens.outlook.edit(jens.card("Anne Holm")["id"], businessAddress={"city": "Aarhus", "countryOrRegion": "Norge"})
+    jens.sync()
+    assert Contact.objects.get().country == "NO"
+    assert quiet(jens)
+
+
+def test_every_field_goes_out_and_comes_back(jens):
+    everything = {
+        "title": "Dr", "middle_name": "B.", "initials": "ABH", "job_title": "Buyer", "department": "Buying",
+        "email_2": "a2@fabrikam.example", "email_3": "a3@fabrikam.example", "phone": "+45 33 11 22 33",
+        "phone_2": "3311",
+        "mobile_phone": "(20) 20-20", "home_phone": "44 55", "fax": "99 88", "home_page": "https://fabrikam.example",
+        "address": "Nørregade 1", "address_2": "2. sal\nth.", "city": "Aarhus", "county": "Midt", "post_code": "8000",
+        "country": "DK", "birthday": "1974-07-22",
+    }  # fmt: skip
+    anne = edit(PersonFactory(first_name="Anne", surname="Holm", email=EMAIL, company_name="Fabrikam"), **everything)
+    jens.sync()
+    card = jens.card("Anne B. Holm")
+    assert card["birthday"] == "1974-07-22T11:59:00Z"
+    assert card["businessAddress"]["countryOrRegion"] == "Denmark"
+    assert fax_of(card) == "99 88"
+    jens.change(delta_link="", delta_next_link="")
+    assert jens.sync(full=True)["changes"] == []
+    anne.refresh_from_db()
+    assert {name: str(getattr(anne, name)) for name in everything} == everything
+    jens.outlook.edit(card["id"], singleValueExtendedProperties=[{"id": "String 0x3A24", "value": "11 22"}])
+    jens.sync()
+    anne.refresh_from_db()
+    assert anne.fax == "11 22"
+
+
+def test_two_salespeople_share_a_contact_and_each_others_edits(stage, jens):
+    xenia = stage.salesperson("xenia@contoso.example")
+    PersonFactory(first_name="Anne", surname="Holm", email=EMAIL)
+    jens.sync()
+    xenia.sync()
+    jens.outlook.edit(jens.card("Anne Holm")["id"], jobTitle="Boss")
+    jens.sync()
+    xenia.sync()
+    assert xenia.card("Anne Holm")["jobTitle"] == "Boss"
+    assert quiet(jens) and quiet(xenia)

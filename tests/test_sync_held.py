@@ -1,0 +1,221 @@
+"""A held run, decided cause by cause: approved, rejected and parked; its page, its banner and its mail."""
+
+import pytest
+from django.core import mail
+from django.utils import timezone
+
+from contacts.models import Contact
+from crmsync.sync.choices import Outcome
+from crmsync.sync.engine import perform
+from crmsync.sync.leave import Verdict
+from crmsync.sync.models import SyncRun
+from crmsync.sync.report import as_json
+from crmsync.sync.runs import AlreadyDecided, approve, reject
+from crmsync.sync.sweep import sweep
+from crmsync.sync.verdicts import causes_of, decide
+from tests.compare import settle
+from tests.factories import ChangeFactory, PersonFactory, RunFactory, SetupFactory
+from tests.scene import edit
+
+pytestmark = pytest.mark.django_db
+DELETE, UPDATE, CREATE = "delete-outlook-trashed", "update-outlook-edited_in_crm", "create-outlook-new_in_crm"
+
+
+@pytest.fixture
+def held(jens, settings):
+    """Three to remove where two are too many, one to update, one to create."""
+    for number in range(5):
+        PersonFactory(first_name="P", surname=str(number), email=f"p{number}@crm.example")
+    jens.sync()
+    for contact in Contact.objects.all()[:3]:
+        contact.trash(by=None)
+    edit(Contact.objects.get(surname="3"), city="Vejle")
+    PersonFactory(first_name="New", surname="One", email="new@crm.example")
+    settings.SYNC_DELETE_LIMIT = 2
+    assert jens.sync()["outcome"] == "held"
+    return SyncRun.objects.select_related("setup__user").get(outcome=Outcome.HELD)
+
+
+def say(run, **words):
+    """A person decides, and a worker takes the run up; its report."""
+    by_slug = {group.slug: group for group in causes_of(run)}
+    slugs = {"delete": DELETE, "update": UPDATE, "create": CREATE}
+    decide(run, {by_slug[slugs[name]]: Verdict(word) for name, word in words.items()}, run.setup.user)
+    perform(run.pk)
+    run.refresh_from_db()
+    return as_json(run)
+
+
+def test_the_plan_is_counted_by_kind_and_cause(held):
+    assert {group.slug: group.count for group in causes_of(held)} == {DELETE: 3, UPDATE: 1, CREATE: 1}
+
+
+def test_what_is_rejected_is_dropped_and_asked_again_while_the_rest_goes_through(jens, held):
+    report = say(held, delete="reject", update="approve", create="approve")
+    assert (report["outcome"], report["outlook"]) == ("done", {"created": 1, "updated": 1, "deleted": 0})
+    assert {row["reason"] for row in report["changes"] if row["action"] == "delete"} == {"not_this_time"}
+    assert len(jens.names()) == 6
+    again = jens.sync()
+    assert (again["outcome"], again["brakes"][0]["count"], len(again["changes"])) == ("held", 3, 3)
+    approve(SyncRun.objects.first(), None)
+    perform(SyncRun.objects.first().pk)
+    settle(jens, runs=2)
+
+
+@pytest.mark.parametrize("rejected", ["update", "create"])
+def test_of_every_kind_the_next_sync_does_what_was_rejected(jens, held, rejected):
+    words = {"delete": "approve", "update": "approve", "create": "approve", rejected: "reject"}
+    assert say(held, **words)["outlook"]["deleted"] == 3
+    assert jens.sync()["outlook"][{"update": "updated", "create": "created"}[rejected]] == 1
+    settle(jens, runs=2)
+
+
+def test_what_is_parked_waits_and_the_run_with_it(jens, held):
+    report = say(held, delete="park", update="approve", create="approve")
+    assert (report["outcome"], report["notes"], report["brakes"][0]["count"]) == ("held", ["parked"], 3)
+    assert len(jens.names()) == 6 and [group.slug for group in causes_of(held)] == [DELETE]
+    jens.setup.refresh_from_db()
+    assert jens.setup.last_sync_at < held.started_at
+    report = say(held, delete="approve")
+    assert (report["outcome"], len(jens.names())) == ("done", 3)
+    settle(jens, runs=2)
+
+
+@pytest.mark.parametrize("verdict", [approve, reject])
+def test_what_is_parked_can_be_decided_with_the_two_buttons_too(jens, held, verdict):
+    say(held, delete="park", update="approve", create="approve")
+    verdict(held, held.setup.user)
+    perform(held.pk)
+    held.refresh_from_db()
+    assert (held.outcome, len(jens.names())) == (Outcome.DONE, 6 if verdict is reject else 3)
+    if verdict is reject:
+        assert jens.sync()["outcome"] == "held"
+
+
+def test_parking_everything_changes_nothing_and_rejecting_everything_ends_it(jens, held):
+    assert say(held, delete="park", update="park", create="park")["outcome"] == "held"
+    assert say(held, delete="reject", update="reject", create="reject")["outcome"] == "rejected"
+    assert len(jens.names()) == 5
+    again = jens.sync()
+    assert again["outcome"] == "held" and len(again["changes"]) == 5
+
+
+def test_a_plan_is_decided_once(held):
+    say(held, delete="approve", update="approve", create="approve")
+    with pytest.raises(AlreadyDecided):
+        decide(held, {}, None)
+
+
+def test_what_was_edited_while_it_was_parked_is_left_for_the_next_sync(jens, held):
+    say(held, delete="approve", update="park", create="park")
+    edit(Contact.objects.get(surname="3"), city="Odense")
+    report = say(held, update="approve", create="approve")
+    assert [row["outcome"] for row in report["changes"] if row["name"] == "P 3"] == ["stale"]
+    assert jens.sync()["outlook"]["updated"] == 1
+    settle(jens, runs=2)
+
+
+# --- The page --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def mine(client):
+    """A client whose sync is held, and its run."""
+    run = RunFactory(
+        setup=SetupFactory(user__name="Jette", user__language="da"),
+        outcome="held",
+        brakes=[{"brake": "deletions", "side": "outlook", "cause": "trashed", "count": 2, "limit": 1}],
+    )
+    for name in ("Anne Nørgård", "Bo Lind"):
+        ChangeFactory(run=run, name=name, action="delete", cause="trashed", outcome="planned")
+    ChangeFactory(run=run, name="Carla Díaz", cause="new_in_crm", outcome="planned")
+    client.force_login(run.setup.user)
+    client.cookies["django_language"] = "en"
+    return client, run
+
+
+def text(response) -> str:
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def test_the_page_asks_for_a_word_on_each_cause(mine):
+    client, run = mine
+    page = text(client.get(f"/sync/runs/{run.pk}/"))
+    assert f'name="{DELETE}"' in page and f'name="{CREATE}"' in page and page.count('value="park"') == 2
+    assert "cause=trashed&amp;side=outlook#changes" in page
+    client.post(f"/sync/runs/{run.pk}/decide/", {DELETE: "reject", CREATE: "approve"})
+    run.refresh_from_db()
+    assert run.outcome == Outcome.QUEUED and {word.by for word in run.rulings.all()} == {run.setup.user}
+    assert set(run.changes.values_list("action", "outcome")) == {("delete", "stale"), ("create", "planned")}
+    again = client.post(f"/sync/runs/{run.pk}/decide/", {}, follow=True)
+    assert "This was decided already." in text(again)
+
+
+@pytest.mark.parametrize("words", [{}, {DELETE: "approve"}, {DELETE: "approve", CREATE: "perhaps"}])
+def test_a_cause_without_a_word_decides_nothing(mine, words):
+    client, run = mine
+    assert "Nothing was decided yet." in text(client.post(f"/sync/runs/{run.pk}/decide/", words, follow=True))
+    assert set(run.changes.values_list("outcome", flat=True)) == {"planned"}
+
+
+def test_nobody_else_decides(client, mine):
+    _, run = mine
+    client.force_login(SetupFactory().user)
+    assert client.post(f"/sync/runs/{run.pk}/decide/", {DELETE: "approve", CREATE: "approve"}).status_code == 404
+    assert client.get(f"/sync/runs/{run.pk}/decide/").status_code == 405
+
+
+def test_every_page_says_that_it_is_held_but_those_that_do_by_themselves(mine):
+    client, run = mine
+    elsewhere = {"hx-request": "true", "hx-current-url": "http://testserver/contacts/?q=x"}
+    assert "Your sync is held" in text(client.get("/sync/chip/", headers=elsewhere))
+    here = elsewhere | {"hx-current-url": f"http://testserver/sync/runs/{run.pk}/?cause=trashed"}
+    home = elsewhere | {"hx-current-url": "http://testserver/"}
+    for place in (here, home):
+        assert "Your sync is held" not in text(client.get("/sync/chip/", headers=place))
+    SyncRun.objects.update(outcome="done")
+    assert "Your sync is held" not in text(client.get("/sync/chip/", headers=elsewhere))
+    assert 'id="sync-banner"' in text(client.get("/contacts/"))
+
+
+# --- The mail --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def mail_server(settings):
+    settings.EMAIL_IS_SENT, settings.BASE_URL = True, "https://crm.example"
+
+
+def test_one_mail_says_what_waits_in_the_users_language(mine, mail_server):
+    _, run = mine
+    SyncRun.objects.filter(pk=run.pk).update(told_at=None)
+    for _ in range(2):
+        assert "told" in sweep()
+    (sent,) = mail.outbox
+    assert sent.to == [run.setup.user.email] and f"https://crm.example/sync/runs/{run.pk}/" in sent.body
+    assert "Anne Nørgård" in sent.body and "2 × " in sent.body
+    assert "CRM-papirkurv" in sent.body or "papirkurv" in sent.body
+
+
+def test_without_a_mail_server_nothing_of_anybody_is_written_anywhere(mine):
+    sweep()
+    assert mail.outbox == []
+
+
+def test_a_mail_that_cannot_be_sent_is_tried_again(mine, mail_server, settings):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
+    assert "told 0" in sweep() and SyncRun.objects.get().told_at is None
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    assert "told 1" in sweep() and len(mail.outbox) == 1
+
+
+def test_who_has_decided_already_and_what_is_long_over_gets_no_mail(mine, mail_server):
+    _, run = mine
+    SyncRun.objects.update(heartbeat_at=timezone.now() - timezone.timedelta(days=2))
+    sweep()
+    SyncRun.objects.update(heartbeat_at=timezone.now())
+    reject(run, run.setup.user)
+    sweep()
+    assert mail.outbox == []

@@ -1,0 +1,289 @@
+"""Merged contacts in Outlook: every link is kept in sense, no item is made twice, and an undo finds its way back."""
+
+import pytest
+
+from contacts import merging
+from contacts.models import Contact
+from crmsync.sync.choices import LinkState
+from crmsync.sync.models import ContactLink, ContactPreference
+from tests.compare import quiet
+from tests.crash import Reaper
+from tests.factories import PersonFactory
+from tests.scene import edit, outlook_person
+
+NOTHING = {"created": 0, "updated": 0, "deleted": 0}
+
+
+@pytest.fixture(autouse=True)
+def no_brake_on_overwrites(settings):
+    settings.SYNC_OVERWRITE_PERCENT = 1000
+
+
+def person(first_name="Anne", **fields):
+    return PersonFactory(first_name=first_name, surname="Holm", **fields)
+
+
+def fresh(contact):
+    return Contact.objects.get(pk=contact.pk)
+
+
+def merge(survivor, *others, **values):
+    return merging.merge(fresh(survivor), [fresh(other) for other in others], values, by=None)
+
+
+def undo(survivor):
+    return merging.unmerge(survivor.changes.filter(source="merge").first().reference, by=None)
+
+
+def touched_by_its_owner(salesperson, name):
+    """The item of that name, with something on it that the CRM knows nothing of."""
+    item = salesperson.card(name)
+    return salesperson.outlook.edit(item["id"], nickName="Our own", spouseName="Kim")["id"]
+
+
+def is_as_its_owner_left_it(item):
+    return (item["nickName"], item["spouseName"]) == ("Our own", "Kim")
+
+
+def test_the_only_item_stays_and_becomes_the_survivor_s(jens):
+    anne, anna = person(email="", job_title="Buyer"), person("Anna", email="anna@x.example")
+    jens.sync()
+    item_id = touched_by_its_owner(jens, "Anna Holm")
+    jens.sync()
+    merge(anne, anna, email="anna@x.example", first_name="Anne")
+    report = jens.sync()
+    assert (report["outlook"], report["crm"]) == ({"created": 0, "updated": 1, "deleted": 0}, NOTHING)
+    (item,) = jens.outlook.contacts()
+    assert item["id"] == item_id and is_as_its_owner_left_it(item)
+    assert (item["displayName"], item["jobTitle"]) == ("Anne Holm", "Buyer")
+    assert ContactLink.objects.get().contact == anne
+    assert quiet(jens)
+
+
+def test_where_both_are_in_outlook_the_survivor_s_item_stays(jens):
+    anne, anna = person(email="anne@x.example"), person("Anna", email="anna@x.example")
+    jens.sync()
+    item_id = touched_by_its_owner(jens, "Anne Holm")
+    jens.sync()
+    merge(anne, anna, email_2="anna@x.example")
+    report = jens.sync()
+    assert report["outlook"] == {"created": 0, "updated": 1, "deleted": 1}
+    (item,) = jens.outlook.contacts()
+    assert item["id"] == item_id and is_as_its_owner_left_it(item)
+    assert [entry["address"] for entry in item["emailAddresses"]] == ["anne@x.example", "anna@x.example"]
+    assert quiet(jens)
+
+
+def test_where_the_survivor_is_in_outlook_alone_nothing_is_removed(jens):
+    anne, anna = person(email="anne@x.example"), person("Anna", email="anne@x.example")
+    jens.sync()
+    assert ContactLink.objects.get(contact=anna).state == LinkState.LEFT_OUT
+    merge(anne, anna, job_title="Buyer")
+    assert jens.sync()["outlook"] == {"created": 0, "updated": 1, "deleted": 0}
+    assert ContactLink.objects.count() == 1
+    assert quiet(jens)
+
+
+def test_a_survivor_that_was_left_out_for_sharing_an_e_mail_takes_the_place(jens):
+    anne, anna = person(email=""), person("Anna", email="anna@x.example")
+    jens.sync()
+    edit(anne, email="anna@x.example")
+    jens.sync()
+    assert ContactLink.objects.get(contact=anne).problem == "shared_email"
+    item_id = touched_by_its_owner(jens, "Anna Holm")
+    merge(anne, anna)
+    report = jens.sync()
+    assert report["outlook"] == {"created": 0, "updated": 1, "deleted": 0}
+    assert jens.card("Anne Holm")["id"] == item_id
+    link = ContactLink.objects.get()
+    assert (link.contact, link.problem) == (anne, "")
+    assert quiet(jens)
+
+
+def test_each_mailbox_keeps_what_it_has(stage):
+    jens, xenia = stage.salesperson("jens@contoso.example"), stage.salesperson("xenia@contoso.example")
+    anne = person(email="anne@x.example", city="Aarhus")
+    anna = person("Anna", email="anna@x.example", city="Odense")
+    jens.change(contact_filter={"city": "Odense"})
+    for salesperson in (jens, xenia):
+        salesperson.sync()
+    assert (jens.names(), xenia.names()) == (["Anna Holm"], ["Anna Holm", "Anne Holm"])
+    hers, his = xenia.card("Anne Holm")["id"], jens.card("Anna Holm")["id"]
+    merge(anne, anna, email_2="anna@x.example")
+    assert jens.sync()["outlook"] == {"created": 0, "updated": 1, "deleted": 0}
+    assert xenia.sync()["outlook"] == {"created": 0, "updated": 1, "deleted": 1}
+    assert (jens.card("Anne Holm")["id"], xenia.card("Anne Holm")["id"]) == (his, hers)
+    assert quiet(jens) and quiet(xenia)
+
+
+def test_what_its_owner_wrote_on_the_item_meanwhile_comes_into_the_survivor(jens):
+    anne, anna = person(email=""), person("Anna", email="anna@x.example")
+    jens.sync()
+    jens.outlook.edit(jens.card("Anna Holm")["id"], jobTitle="Head buyer")
+    merge(anne, anna, email="anna@x.example")
+    jens.sync()
+    assert fresh(anne).job_title == "Head buyer" and fresh(anna).is_trashed
+    assert quiet(jens)
+
+
+def test_an_edit_of_the_merged_one_s_own_item_beats_its_removal(jens):
+    anne, anna = person(email="anne@x.example"), person("Anna", email="anna@x.example")
+    jens.sync()
+    jens.outlook.edit(jens.card("Anna Holm")["id"], jobTitle="Head buyer")
+    merge(anne, anna)
+    jens.sync()
+    anna = fresh(anna)
+    assert (anna.is_trashed, anna.merged_into, anna.job_title) == (False, None, "Head buyer")
+    assert jens.names() == ["Anna Holm", "Anne Holm"]
+    assert quiet(jens)
+
+
+def test_who_was_removed_in_outlook_stays_out_after_a_merge(jens):
+    anne, anna = person(email=""), person("Anna", email="anna@x.example")
+    jens.sync()
+    jens.outlook.remove(jens.card("Anna Holm")["id"])
+    jens.sync()
+    merge(anne, anna, email="anna@x.example")
+    jens.sync()
+    assert jens.names() == [] and ContactLink.objects.get().contact == anne
+    jens.sync(full=True)
+    assert jens.names() == ["Anne Holm"]
+
+
+def test_a_removed_copy_of_the_survivor_gives_way_to_the_item_that_is_there(jens):
+    anne, anna = person(email="anne@x.example"), person("Anna", email="anna@x.example")
+    jens.sync()
+    jens.outlook.remove(jens.card("Anne Holm")["id"])
+    jens.sync()
+    item_id = jens.card("Anna Holm")["id"]
+    merge(anne, anna)
+    jens.sync()
+    assert jens.card("Anne Holm")["id"] == item_id and ContactLink.objects.count() == 1
+    assert quiet(jens)
+
+
+def test_of_three_the_first_item_that_is_there_stays(jens):
+    anne, anna, ane = person(email=""), person("Anna", email="a@x.example"), person("Ane", email="b@x.example")
+    jens.sync()
+    item_id = touched_by_its_owner(jens, "Anna Holm")
+    jens.sync()
+    merge(anne, anna, ane, email="a@x.example", email_2="b@x.example")
+    assert jens.sync()["outlook"] == {"created": 0, "updated": 1, "deleted": 1}
+    (item,) = jens.outlook.contacts()
+    assert item["id"] == item_id and is_as_its_owner_left_it(item)
+    assert quiet(jens)
+
+
+def test_a_merge_of_a_merge_leads_to_whoever_is_left(jens):
+    anne, anna, ane = person(email=""), person("Anna", email=""), person("Ane", email="b@x.example")
+    jens.sync()
+    item_id = touched_by_its_owner(jens, "Ane Holm")
+    merge(anna, ane, email="b@x.example")
+    merge(anne, anna, email="b@x.example")
+    jens.sync()
+    assert jens.card("Anne Holm")["id"] == item_id
+    assert quiet(jens)
+
+
+def test_a_preview_shows_the_merge_and_leaves_it_to_the_sync(jens):
+    anne, anna = person(email=""), person("Anna", email="anna@x.example")
+    jens.sync()
+    item_id = jens.card("Anna Holm")["id"]
+    merge(anne, anna, email="anna@x.example")
+    assert jens.sync(preview=True)["outlook"] == {"created": 0, "updated": 1, "deleted": 0}
+    assert jens.names() == ["Anna Holm"]
+    assert jens.sync()["outlook"] == {"created": 0, "updated": 1, "deleted": 0}
+    assert jens.card("Anne Holm")["id"] == item_id
+
+
+def test_what_the_user_said_about_the_merged_one_holds_for_the_survivor(jens):
+    anne, anna = person(email="", city="Aarhus"), person("Anna", email="anna@x.example", city="Odense")
+    jens.change(contact_filter={"city": "Vejle"}, left_filter_rule="remove")
+    ContactPreference.objects.create(setup=jens.setup, contact=anna, choice="always")
+    jens.sync()
+    merge(anne, anna, email="anna@x.example")
+    jens.sync()
+    assert jens.names() == ["Anne Holm"]
+    assert quiet(jens)
+
+
+def test_an_item_with_a_merged_one_s_e_mail_is_the_survivor_s(jens):
+    anne, anna = person(email="anne@x.example"), person("Anna", email="anna@x.example")
+    merge(anne, anna)
+    jens.outlook.create_folder("Business Central")
+    jens.outlook.add("Business Central", **outlook_person("Anna", "Holm", "anna@x.example"))
+    report = jens.sync()
+    assert (report["crm"]["created"], report["outlook"]["created"]) == (0, 0)
+    assert ContactLink.objects.get().contact == anne and len(jens.outlook.contacts()) == 1
+    assert quiet(jens)
+
+
+# --- Undone ----------------------------------------------------------------------------------------------------------
+
+
+def test_after_an_undo_the_item_is_its_first_owner_s_again(jens):
+    anne, anna = person(email="", job_title="Buyer"), person("Anna", email="anna@x.example")
+    jens.sync()
+    item_id = touched_by_its_owner(jens, "Anna Holm")
+    jens.sync()
+    merge(anne, anna, email="anna@x.example")
+    jens.sync()
+    undo(anne)
+    report = jens.sync()
+    assert report["outlook"] == {"created": 0, "updated": 1, "deleted": 0}
+    (item,) = jens.outlook.contacts()
+    assert item["id"] == item_id and is_as_its_owner_left_it(item)
+    assert (item["displayName"], item["jobTitle"]) == ("Anna Holm", None)
+    link = ContactLink.objects.get(state=LinkState.LINKED)
+    assert (link.contact, link.moved_from) == (anna, None)
+    assert quiet(jens)
+
+
+def test_an_undo_before_any_sync_leaves_outlook_as_it_is(jens):
+    anne, anna = person(email="anne@x.example"), person("Anna", email="anna@x.example")
+    jens.sync()
+    before = jens.outlook.contacts()
+    merge(anne, anna, email_2="anna@x.example")
+    undo(anne)
+    report = jens.sync()
+    assert (report["outlook"], report["requests"]) == (NOTHING, 1)
+    assert jens.outlook.contacts() == before
+    assert quiet(jens)
+
+
+def test_after_an_undo_a_removed_item_is_made_again(jens):
+    anne, anna = person(email="anne@x.example"), person("Anna", email="anna@x.example")
+    jens.sync()
+    merge(anne, anna)
+    jens.sync()
+    undo(anne)
+    assert jens.sync()["outlook"] == {"created": 1, "updated": 0, "deleted": 0}
+    assert jens.names() == ["Anna Holm", "Anne Holm"]
+    assert quiet(jens)
+
+
+def test_an_undo_gives_the_survivor_an_item_of_its_own_where_it_belongs_in_outlook(jens):
+    anne, anna = person(email="anne@x.example", city="Aarhus"), person("Anna", email="anna@x.example", city="Odense")
+    jens.change(contact_filter={"city": "Odense"})
+    jens.sync()
+    item_id = jens.card("Anna Holm")["id"]
+    merge(anne, anna)
+    jens.sync()
+    jens.change(contact_filter={})
+    undo(anne)
+    jens.sync()
+    assert jens.names() == ["Anna Holm", "Anne Holm"] and jens.card("Anna Holm")["id"] == item_id
+    assert quiet(jens)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_merge_while_a_run_is_at_work_is_left_to_the_next(jens, number):
+    anne, anna = person(email=""), person("Anna", email="anna@x.example")
+    jens.sync()
+    item_id = jens.card("Anna Holm")["id"]
+    edit(anna, job_title="Buyer")
+    with Reaper(jens.tenant, number, meanwhile=lambda: merge(anne, anna, email="anna@x.example")).at_work():
+        jens.sync()
+    jens.sync()
+    assert jens.card("Anne Holm")["id"] == item_id and len(jens.outlook.contacts()) == 1
+    assert quiet(jens)
