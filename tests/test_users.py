@@ -106,6 +106,10 @@ def test_the_list_finds_by_name_code_and_e_mails(as_anna: Client, bo: User, word
     assert "Bo Chen" in page and "anna@crm.example" not in page.split("</header>", 1)[1]
 
 
+def test_a_very_long_search_finds_nobody(as_anna: Client) -> None:
+    assert "Nobody is found" in as_anna.get("/users/", {"q": "x" * 60_000}).text
+
+
 def test_an_empty_list_says_why_and_what_to_do(as_anna: Client) -> None:
     page = as_anna.get("/users/", {"q": "<nobody>"}).text
 

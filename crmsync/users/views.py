@@ -49,11 +49,15 @@ class UserListView(AdministratorsOnly, ListView):
     template_name = "users/user_list.html"
     paginate_by = 50
 
+    @property
+    def words(self) -> str:
+        return self.request.GET.get("q", "")[:100]
+
     def get_queryset(self) -> QuerySet[User]:
-        return User.objects.search(self.request.GET.get("q", ""))
+        return User.objects.search(self.words)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(q=self.request.GET.get("q", ""), **kwargs)
+        return super().get_context_data(q=self.words, **kwargs)
 
 
 class UserCreateView(AdministratorsOnly, KeepsForm, CreateView):
