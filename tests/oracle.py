@@ -8,6 +8,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.db.models import Q
+
 from contacts.changes import ContactChange
 from contacts.models import Contact
 from crmsync.sync.choices import WAITING, Kind, LinkState, Reason
@@ -233,4 +235,20 @@ def lost_values(people: list[Salesperson], notes: Notes) -> list[str]:
     journal = SyncChange.objects.exclude(conflicts={}).values_list("conflicts", flat=True)
     there += [json.dumps(conflicts) for conflicts in journal]
     text = "\n".join(there)
-    return [f"{value} is lost" for value in sorted(notes.written - notes.overwritten) if value not in text]
+    lost = [value for value in sorted(notes.written - notes.overwritten) if value not in text]
+    return [f"{value} is lost\n{story_of(value)}" for value in lost]
+
+
+def story_of(value: str) -> str:
+    """All that the CRM, its history, the journal and the links know of those in whom the value was once."""
+    changes = ContactChange.objects.filter(fields__icontains=value)
+    links = ContactLink.objects.filter(Q(base_crm__icontains=value) | Q(base_outlook__icontains=value))
+    rows = SyncChange.objects.filter(Q(fields__icontains=value) | Q(conflicts__icontains=value))
+    contacts = {found.contact_id for found in (*changes, *links, *rows)} - {None}
+    about = {"contact__in": contacts}
+    found: list[Any] = [
+        *Contact.objects.filter(pk__in=contacts).values(), *ContactLink.objects.filter(**about).values(),
+        *ContactChange.objects.filter(**about).order_by("pk").values(),
+        *SyncChange.objects.filter(**about).order_by("pk").values(),
+    ]  # fmt: skip
+    return "\n".join(str({name: part for name, part in row.items() if part not in ("", None, {})}) for row in found)

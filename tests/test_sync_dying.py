@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from contacts.models import Contact
-from crmsync.sync.choices import Kind, Outcome, Trigger
+from crmsync.sync.choices import Kind, Outcome, Side, Trigger
 from crmsync.sync.engine import perform
 from crmsync.sync.leaving import Estate, leave
-from crmsync.sync.models import SyncRun
+from crmsync.sync.models import SyncChange, SyncRun
 from crmsync.sync.runs import approve, request_run
 from crmsync.sync.sweep import MOST_TAKEOVERS, sweep
 from crmsync.sync.undo import request_undo
@@ -35,8 +35,14 @@ def pairs(jens: Salesperson) -> Salesperson:
     return jens
 
 
-def deaths(jens: Salesperson, sandbox_server: object, run: SyncRun, end: Callable[[], None]) -> Iterator[str]:
-    """`run` dies at each step that tells, from one and the same beginning, and is taken over; `end` is what follows."""
+def deaths(
+    jens: Salesperson, sandbox_server: object, run: SyncRun, end: Callable[[], object],
+    meanwhile: Callable[[], object] = lambda: None,
+) -> Iterator[str]:  # fmt: skip
+    """`run` dies at each step that tells, from one and the same beginning, and is taken over; `end` is what follows.
+
+    `meanwhile` is done between death and takeover.
+    """
     world = World(str(sandbox_server.sandbox.store.path))  # type: ignore[attr-defined]
     reaper = Reaper(jens.tenant)
     with reaper.at_work():
@@ -49,6 +55,7 @@ def deaths(jens: Salesperson, sandbox_server: object, run: SyncRun, end: Callabl
             perform(run.pk, budget=float("inf"))
             end()
         time_passes()
+        meanwhile()
         for dead in SyncRun.objects.open().exclude(outcome=Outcome.HELD):
             perform(dead.pk, budget=float("inf"))
         end()
@@ -87,6 +94,41 @@ def test_an_undo_that_dies_at_any_step_ends_where_it_should(pairs: Salesperson, 
         assert both_sides(pairs) == undisturbed, step
         assert (pairs.names(), pairs.card("Own Dam")["jobTitle"]) == (["Edited Dam", "Ours Dam", "Own Dam"], "Smith")
         assert Contact.objects.get(first_name="Own").job_title == ""
+
+
+def test_what_a_write_has_replaced_is_in_the_journal_whenever_the_run_dies(
+    jens: Salesperson, sandbox_server: object
+) -> None:
+    """Of two edits of one field the CRM's wins; an item that is met for the first time takes over the CRM's values."""
+    PersonFactory(first_name="Ada", surname="Dam", email="ada@dam.example")
+    jens.sync()
+    jens.outlook.edit(jens.card("Ada Dam")["id"], jobTitle="Owner")
+    edit(Contact.objects.get(first_name="Ada"), job_title="Smith", department="Yard")
+    PersonFactory(first_name="Bo", surname="Dam", email="bo@dam.example", job_title="Clerk")
+    jens.outlook.add(**outlook_person("Bo", "Dam", "bo@dam.example", jobTitle="Boss", department="Sales"))
+    run, _ = request_run(jens.setup, kind=Kind.SYNC, trigger=Trigger.MANUAL, enqueue=False)
+
+    for step in deaths(jens, sandbox_server, run, lambda: None):
+        assert [jens.card(name)["jobTitle"] for name in jens.names()] == ["Smith", "Clerk"], step
+        assert Contact.objects.get(first_name="Bo").department == "Sales", step
+        rows = SyncChange.objects.filter(run=run, side=Side.OUTLOOK).order_by("contact__first_name")
+        told = [(row.action, row.outcome, row.conflicts["job_title"]["outlook"]) for row in rows]
+        assert told == [("update", "done", "Owner"), ("link", "done", "Boss")], step
+        settle(jens)
+
+
+def test_a_write_that_nobody_heard_of_is_no_edit_of_the_items_owner(jens: Salesperson, sandbox_server: object) -> None:
+    """What somebody writes in the CRM next is news to Outlook, no conflict with what the sync has sent itself."""
+    ada = PersonFactory(first_name="Ada", surname="Dam", email="ada@dam.example")
+    jens.change(conflict_rule="outlook")
+    jens.sync()
+    edit(ada, job_title="Smith")
+    run, _ = request_run(jens.setup, kind=Kind.SYNC, trigger=Trigger.MANUAL, enqueue=False)
+
+    for step in deaths(jens, sandbox_server, run, lambda: settle(jens), lambda: edit(ada, job_title="Owner")):
+        title = "Smith" if step == "undisturbed" else "Owner"
+        assert (Contact.objects.get().job_title, jens.card("Ada Dam")["jobTitle"]) == (title, title), step
+        assert not SyncChange.objects.exclude(conflicts={}).exists(), step
 
 
 def test_a_run_that_nobody_has_taken_is_rung_for_again(jens: Salesperson, run_queue: Callable[[], object]) -> None:

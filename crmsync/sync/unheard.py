@@ -1,12 +1,12 @@
 """What we did in Outlook without having heard that it was done: the worker died, or the answer was lost.
 
-The next reading finds it as if the item's owner had done it. What an ordinary sync wrote is what the CRM holds, so that
-does no harm. A removal does: the rules about what people remove are not meant for it; and so does an undo, whose values
-would count as an edit. There the journal, which knows what was intended, tells what we did from what people do.
+The next reading finds it as if the item's owner had done it. Taken for that, a removal would go by the rules about what
+people remove, a value of ours would stand against what is written in the CRM next, and of what it has replaced nothing
+would be on record. The journal, which knows what was intended, tells what we did from what people do.
 """
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from crmsync.sync.choices import WAITING, Action, Cause, ChangeOutcome, Kind, LinkState, Outcome, Side
@@ -18,6 +18,7 @@ from crmsync.sync.narrowing import LEFT
 from crmsync.sync.record import LINK_COLUMNS
 from crmsync.sync.takeback import held
 from crmsync.sync.undone import take_out
+from crmsync.sync.units import LIVE
 from crmsync.sync.work import Work, chunks, store
 
 MAYBE_SENT = (ChangeOutcome.PLANNED, ChangeOutcome.STALE)
@@ -26,13 +27,16 @@ MAYBE_SENT = (ChangeOutcome.PLANNED, ChangeOutcome.STALE)
 def note_unheard(work: Work) -> None:
     """Record as done what Outlook shows to be done. One query where there is nothing."""
     for rows in chunks(unheard_of(work)):
-        done = [row for row in rows if row.action == Action.DELETE or agree_on_undone(row)]
+        pairing = pairs_to_be(work, rows)
+        done = [row for row in rows if row.action == Action.DELETE or agree_on_written(row, pairing)]
         ended = [row.link_id for row in done if row.forget]
         for row in done:
             if row.action == Action.DELETE and not row.forget:
                 take_out(row.link, row.contact)
         with transaction.atomic():
             work.lease.hold()
+            paired = {row.contact_id for row in done if row.action == Action.LINK}
+            work.links.filter(contact__in=paired).exclude(state__in=LIVE).delete()
             store([row.link for row in done if row.link_id not in ended], LINK_COLUMNS)
             record(done)
             ContactLink.objects.filter(pk__in=ended).delete()
@@ -44,25 +48,46 @@ def unheard_of(work: Work) -> QuerySet[SyncChange]:
     A complete sync since would have seen to it.
     """
     since = work.setup.last_sync_at
-    written = Q(action=Action.UPDATE, cause=Cause.UNDONE, link__gone=False, link__outlook__isnull=False)
-    removed = Q(action=Action.DELETE, link__gone=True)
+    changed = Q(link__gone=False, link__outlook__isnull=False) & ~Q(change_key=F("link__change_key"))
+    written = Q(action=Action.UPDATE, link__state=LinkState.LINKED) & changed
+    paired = Q(action=Action.LINK, link__state=LinkState.SEEN) & changed
+    removed = Q(action=Action.DELETE, link__state=LinkState.LINKED, link__gone=True)
     rows = SyncChange.objects.filter(
-        written | removed, Q(created_at__gt=since) if since else Q(), link__setup=work.setup, side=Side.OUTLOOK,
-        link__state=LinkState.LINKED, link__missing=False, contact__isnull=False, outcome__in=MAYBE_SENT,
+        written | paired | removed, Q(created_at__gt=since) if since else Q(), link__setup=work.setup,
+        side=Side.OUTLOOK, link__missing=False, contact__isnull=False, outcome__in=MAYBE_SENT,
     )  # fmt: skip
     rows = rows.exclude(run__kind=Kind.PREVIEW).exclude(run__outcome=Outcome.REJECTED).exclude(reason__in=LEFT)
     return rows.select_related("link", "contact")
 
 
-def agree_on_undone(row: SyncChange) -> bool:
-    """Whether the item holds what the undo was to write; then (without saving) the sides have agreed to differ."""
-    link, crm, outlook = row.link, contact_fields(row.contact), held(row.link)
+def pairs_to_be(work: Work, rows: list[SyncChange]) -> set[int]:
+    """The contacts among those that `rows` were to pair that have no item in Outlook yet. At most one query."""
+    contacts = {row.contact_id for row in rows if row.action == Action.LINK and row.contact_id}
+    taken = work.links.filter(contact__in=contacts, state__in=LIVE) if contacts else ContactLink.objects.none()
+    return contacts - set(taken.values_list("contact", flat=True))
+
+
+def agree_on_written(row: SyncChange, pairing: set[int]) -> bool:
+    """Whether the item holds what was to be written; then (without saving) the sides have agreed on that.
+
+    An undo's values are none of the CRM's: there they have agreed to differ.
+    """
+    link, outlook = row.link, held(row.link)
     written = {name: after for name, (_, after) in row.fields.items() if name in BY_NAME}
     if not all(same(name, outlook[name], after) for name, after in written.items()):
         return False
+    if row.action == Action.LINK:
+        if row.contact_id not in pairing:
+            return False
+        pairing.remove(row.contact_id)
+        link.contact, link.state, link.linked_at, link.dirty = row.contact, LinkState.LINKED, timezone.now(), True
+        link.note_problem("")
     link.base_outlook = filled({**complete(link.base_outlook), **{name: outlook[name] for name in written}})
     link.fingerprint = fingerprint(complete(link.base_outlook))
-    if row.contact.version == row.contact_version:  # a later edit goes to Outlook, like any other
+    if row.cause != Cause.UNDONE:
+        link.base_crm = filled({**complete(link.base_crm), **written})
+    elif row.contact.version == row.contact_version:  # a later edit goes to Outlook, like any other
+        crm = contact_fields(row.contact)
         link.base_crm = filled({**complete(link.base_crm), **{name: crm[name] for name in written}})
     return True
 
