@@ -109,6 +109,12 @@ def test_a_field_changed_differently_is_a_conflict_and_both_values_are_kept(choi
     assert merged.conflicts == (Conflict("city", "", "Aarhus", "Odense", kept),)
 
 
+def test_what_was_edited_before_it_went_to_the_trash_is_a_conflict_with_an_edit_in_outlook():
+    decided = plan(BASE, None, person(city="Odense"), Rules(), trashed=person(city="Aarhus", phone="1"))
+    assert decided.crm == Write({"city": "Odense"})
+    assert decided.conflicts == (Conflict("city", "", "Aarhus", "Odense", "outlook"),)
+
+
 def test_the_same_change_on_both_sides_is_no_conflict():
     assert merge(BASE, CITY, CITY, ConflictChoice.ASK) == merge(None, EMPTY, EMPTY, ConflictChoice.ASK)
 

@@ -64,6 +64,17 @@ def test_an_edit_in_outlook_beats_the_trash(jens, anne):
     assert quiet(jens)
 
 
+def test_what_the_trash_held_of_an_edited_field_is_in_the_journal(jens, anne):
+    jens.sync()
+    edit(anne, job_title="Buyer", city="Ribe").trash(by=None)
+    jens.outlook.edit(jens.card("Anne Holm")["id"], jobTitle="Boss")
+    (change,) = jens.sync()["changes"]
+    assert (change["fields"], change["conflicts"]["job_title"]["crm"]) == ({"job_title": ["Buyer", "Boss"]}, "Buyer")
+    jens.sync()
+    assert jens.card("Anne Holm")["businessAddress"]["city"] == "Ribe"
+    assert quiet(jens)
+
+
 def test_an_edit_in_the_crm_beats_the_removal_in_outlook(jens, anne):
     jens.sync()
     edit(anne, job_title="Boss")

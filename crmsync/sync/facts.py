@@ -11,8 +11,8 @@ from crmsync.sync.fields import ContactFields
 from crmsync.sync.forms import BY_FILTER
 from crmsync.sync.mirror import INTRINSIC
 from crmsync.sync.models import ContactLink, SyncChange
-from crmsync.sync.plan import Base, Plan, Write, plan
-from crmsync.sync.planning import both_sides, is_reachable, why_frozen
+from crmsync.sync.plan import Base, Plan, Write
+from crmsync.sync.planning import both_sides, decide, is_reachable, why_frozen
 from crmsync.sync.scope import first_with_email, rules_for, with_scope
 from exchange_setup.models import ExchangeSync, RemovedRule, SharedEmailRule
 
@@ -118,8 +118,7 @@ class Facts:
         if why_frozen(link) and not self.contact.is_trashed and not link.gone:
             return None
         crm, outlook, base = self.sides
-        rules = rules_for(self.setup, link)
-        return plan(base, None if self.contact.is_trashed else crm, None if link.gone else outlook, rules)
+        return decide(link, crm, outlook, base, rules_for(self.setup, link))
 
     @property
     def pending(self) -> list[Pending]:

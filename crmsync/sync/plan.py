@@ -141,8 +141,14 @@ def merge(base: Base | None, crm: ContactFields, outlook: ContactFields, choice:
     return Merged(to_crm, to_outlook, tuple(conflicts))
 
 
-def plan(base: Base | None, crm: ContactFields | None, outlook: ContactFields | None, rules: Rules) -> Plan:
-    """The cell of the table for this contact, bent by the rules."""
+def plan(
+    base: Base | None,
+    crm: ContactFields | None,
+    outlook: ContactFields | None,
+    rules: Rules,
+    trashed: ContactFields | None = None,
+) -> Plan:
+    """The cell of the table for this contact, bent by the rules. `trashed`: what it holds in the trash."""
     crm_change = change(base.crm if base else None, crm)
     outlook_change = change(base.outlook if base else None, outlook)
     match crm_change, outlook_change:
@@ -163,7 +169,8 @@ def plan(base: Base | None, crm: ContactFields | None, outlook: ContactFields | 
         case Change.SAME, Change.GONE if crm is not None:  # 9
             return _removed_in_outlook(crm, rules)
         case Change.GONE, Change.CHANGED if base is not None and outlook is not None:  # 10: an edit beats a delete
-            return Plan(crm=Write(merge(base, base.crm, outlook, ConflictChoice.OUTLOOK).crm))
+            merged = merge(base, trashed or base.crm, outlook, ConflictChoice.OUTLOOK)
+            return Plan(crm=Write(merged.crm), conflicts=merged.conflicts)
         case Change.CHANGED, Change.GONE if crm is not None:  # 11: and so does this one
             return Plan(forget=True) if rules.leaves else Plan(outlook=Write(filled(crm)))
         case Change.GONE, Change.GONE:  # 12

@@ -17,7 +17,7 @@ from crmsync.sync.mapping import contact_fields
 from crmsync.sync.mirror import INTRINSIC
 from crmsync.sync.models import ContactLink
 from crmsync.sync.narrowing import begun_before
-from crmsync.sync.plan import DELETE, Base, Plan, Write, plan
+from crmsync.sync.plan import DELETE, Base, Plan, Rules, Write, plan
 from crmsync.sync.scope import rules_for, with_scope
 from crmsync.sync.sheet import Sheet, settle
 from crmsync.sync.work import Work, chunks
@@ -113,7 +113,7 @@ def plan_pair(sheet: Sheet, link: ContactLink) -> None:
         return
     crm, outlook, base = both_sides(link, sync_notes=sheet.work.setup.sync_notes)
     rules = rules_for(sheet.work.setup, link)
-    decided = plan(base, None if contact.is_trashed else crm, None if link.gone else outlook, rules)
+    decided = decide(link, crm, outlook, base, rules)
     if link.in_filter and not link.was_in_filter:
         link.was_in_filter = True
         sheet.touch(link)
@@ -122,6 +122,12 @@ def plan_pair(sheet: Sheet, link: ContactLink) -> None:
         sheet.touch(link)
     if not write_down(sheet, link, decided, crm, outlook):
         settle_pair(sheet, link, decided, crm, outlook)
+
+
+def decide(link: ContactLink, crm: ContactFields, outlook: ContactFields, base: Base, rules: Rules) -> Plan:
+    """What is to be done with a pair whose sides hold this."""
+    alive, trashed = (None, crm) if link.contact.is_trashed else (crm, None)
+    return plan(base, alive, None if link.gone else outlook, rules, trashed)
 
 
 def why_frozen(link: ContactLink) -> str:
