@@ -50,9 +50,14 @@ class AnyCase(IContains):
     lookup_name = "anycase"
 
     def as_sqlite(self, compiler: Any, connection: BaseDatabaseWrapper) -> Any:
-        """By GLOB, with each letter in both cases: SQLite's LIKE tells "Ø" from "ø"."""
-        left, left_params = self.process_lhs(compiler, connection)
-        return f"{left} GLOB %s", [*left_params, f"*{in_any_case(str(self.rhs))}*"]
+        """LIKE, to which "Ø" and "ø" differ: where one of such stands it takes any, and GLOB then knows both."""
+        text = str(self.rhs)
+        left, params = self.process_lhs(compiler, connection)
+        wild = "".join("_" if is_two_to_like(letter) else connection.ops.prep_for_like_query(letter) for letter in text)
+        like, like_params = f"{left} LIKE %s ESCAPE '\\'", [*params, f"%{wild}%"]
+        if not any(map(is_two_to_like, text)):
+            return like, like_params
+        return f"{like} AND {left} GLOB %s", [*like_params, *params, f"*{in_any_case(text)}*"]
 
 
 class Binary(Transform):
@@ -71,6 +76,11 @@ class Folded(Transform):
     def as_sqlite(self, compiler: Any, connection: BaseDatabaseWrapper, **context: Any) -> Any:
         """By a function of ours: SQLite's own LOWER leaves every letter beyond ASCII alone."""
         return self.as_sql(compiler, connection, template="CRM_FOLD(%(expressions)s)", **context)
+
+
+def is_two_to_like(letter: str) -> bool:
+    """Whether SQLite's LIKE, which knows the case of ASCII letters only, tells its cases apart."""
+    return not letter.isascii() and letter.lower() != letter.upper()
 
 
 def in_any_case(text: str) -> str:

@@ -5,7 +5,6 @@ Every write of a contact goes through `Contact.write`, or, for many at once, `Co
 version up and set the modified date, so that whoever read an older version finds out, and keep the history.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import cache
@@ -104,7 +103,7 @@ class ContactQuerySet(models.QuerySet["Contact"]):
         words = text.replace("\0", "").split()[:20]
         if any(len(word) > LONGEST_WORD for word in words):
             return self.none()
-        by_words = Q(*(contains(word) for word in words))
+        by_words = Q(*(Q(search_text__anycase=word) for word in words))
         digits = "".join(character for character in text if character not in PHONE_SEPARATORS)
         if len(digits) < 3 or not (digits.isascii() and digits.isdigit()):
             return self.filter(by_words)
@@ -348,14 +347,6 @@ class Contact(models.Model):
     def recorded_fields(cls) -> list[models.Field]:
         """The fields that the history keeps: all that can be written."""
         return [cls._meta.get_field(name) for name in WRITABLE]
-
-
-def contains(word: str) -> Q:
-    """The condition that finds `word` in any case. The longest part in ASCII is looked for first: that is fastest."""
-    if word.isascii() or word.lower() == word.upper():
-        return Q(search_text__icontains=word)
-    longest = max(re.findall(r"[\x21-\x7e]+", word), key=len, default="")
-    return Q(search_text__icontains=longest) & Q(search_text__anycase=word)
 
 
 def full_name(*parts: str) -> str:
