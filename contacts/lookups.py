@@ -46,8 +46,11 @@ class Glob(Lookup):
         return f"{left} LIKE {right}", [*left_params, *(like_of(str(pattern)) for pattern in right_params)]
 
 
-class AnyCase(IContains):
+class AnyCase(Lookup):
     lookup_name = "anycase"
+
+    def as_sql(self, compiler: Any, connection: BaseDatabaseWrapper) -> Any:
+        return IContains(self.lhs, self.rhs).as_sql(compiler, connection)
 
     def as_sqlite(self, compiler: Any, connection: BaseDatabaseWrapper) -> Any:
         """LIKE, to which "Ø" and "ø" differ: where one of such stands it takes any, and GLOB then knows both."""
