@@ -19,6 +19,7 @@ from crmsync.sync.erasures import CopyOutcome, ErasedCopy, Erasure
 from crmsync.sync.models import ContactLink, SyncChange, SyncRun
 from crmsync.sync.runs import request_run
 from exchange_setup.models import ExchangeSync
+from tests.compare import quiet
 from tests.factories import AdministratorFactory, CompanyFactory, PersonFactory
 from tests.scene import FOLDER, Salesperson, Stage, edit, outlook_person
 
@@ -128,6 +129,19 @@ def test_an_old_copy_is_known_whatever_was_written_in_it(jens: Salesperson, ada:
     jens.outlook.restore(jens.outlook.contacts("Deleted Items")[0]["id"])
     assert jens.sync(full=True)["crm"]["created"] == 0 and not Contact.objects.exists()
     assert ContactLink.objects.get().problem == "erased" and jens.names() == ["Ada Lovelace"]
+
+
+def test_an_old_copy_under_somebody_elses_e_mail_is_paired_with_nobody(jens: Salesperson, ada: Contact) -> None:
+    """What it holds would come into the journal as what was written over."""
+    jens.sync()
+    do_erase(ada)
+    go_on(jens)
+    PersonFactory(first_name="Bo", surname="Dam", email="bo@dam.example")
+    old = jens.outlook.restore(jens.outlook.contacts("Deleted Items")[0]["id"])
+    jens.outlook.edit(old["id"], emailAddresses=[{"address": "bo@dam.example"}])
+    assert jens.sync()["outlook"]["created"] == 1 and jens.names() == ["Ada Lovelace", "Bo Dam"]
+    assert ContactLink.objects.get(contact=None).problem == "erased"
+    assert not SyncChange.objects.exclude(conflicts={}).exists() and quiet(jens)
 
 
 def test_a_copy_in_the_former_folder_is_never_said_to_be_gone(jens: Salesperson, ada: Contact) -> None:

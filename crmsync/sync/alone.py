@@ -132,7 +132,7 @@ def plan_chunk(sheet: Sheet, contacts: list[Contact]) -> None:
     emails = {contact.email.lower() for contact in contacts if contact.email}
     links = {link.contact_id: link for link in work.links.filter(contact__in=contacts)}
     unpaired = work.links.filter(state=LinkState.SEEN, email__in=emails).exclude(
-        Exists(work.run.changes.filter(link_id=OuterRef("pk"), action=Action.LINK))
+        Exists(work.run.changes.filter(link_id=OuterRef("pk"), action=Action.LINK)) | Q(problem=Reason.ERASED)
     )
     in_outlook = dict(unpaired.values_list("email", "problem"))
     only_one = work.setup.shared_email_rule == SharedEmailRule.LOWEST

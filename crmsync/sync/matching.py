@@ -79,6 +79,8 @@ def decide(link: ContactLink, known: Known) -> Match:
     """Pair, leave alone with a reason, or nobody."""
     if link.decision == Decision.KEEP_OUT:
         return Match(reason=Reason.NOT_WANTED)
+    if link.outlook_id in known.erased_items:  # it holds what was erased, under whatever e-mail
+        return Match(reason=Reason.ERASED)
     everybody = known.by_email.get(link.email, [])
     people = [contact for contact in everybody if contact.is_person and not contact.is_trashed]
     open_people = [contact for contact in people if not contact.privacy_blocked]
@@ -91,7 +93,7 @@ def decide(link: ContactLink, known: Known) -> Match:
         return Match(reason=Reason.COMPANY_EMAIL, detail=numbers(companies))
     if everybody:
         return Match(reason=Reason.IN_TRASH, detail=numbers(everybody))
-    if known.erased & emails_of(link) or link.outlook_id in known.erased_items:
+    if known.erased & emails_of(link):
         return Match(reason=Reason.ERASED)
     return Match() if is_oldest else Match(reason=Reason.DUPLICATE)
 
