@@ -27,6 +27,10 @@ class Column:
     def order(self) -> str:
         return self.order_by or self.field
 
+    @property
+    def is_standard(self) -> bool:
+        return self.name in STANDARD
+
     def value(self, contact: Contact) -> Any:
         """What the contact has in it, as it is shown; a moment as it is."""
         if self.name == "company" and not contact.is_person:
