@@ -33,7 +33,7 @@ def control(field: BoundField) -> SafeString:
 
 
 def choices(field: BoundField) -> SafeString:
-    """The field's radio buttons or tick boxes; the widget by itself would give their class to the frame around them, too."""
+    """The field's radio buttons or tick boxes; the widget would give their class to the frame around them, too."""
     for option in field.subwidgets:
         option.data["attrs"]["class"] = "form-check-input is-invalid" if field.errors else "form-check-input"
     rows = ((option.id_for_label, option.tag(), option.choice_label) for option in field.subwidgets)
