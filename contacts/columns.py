@@ -15,13 +15,17 @@ from contacts.models import Contact
 
 @dataclass(frozen=True)
 class Column:
-    """A column. `field` is what it shows; `order` what it is sorted by, where that is something else."""
+    """A column. `field` is what it shows, at most `most` characters of it; `order` what it is sorted by, where that is
+    something else. What `is_bare` does not say by itself what it is.
+    """
 
     name: str
     field: str
     label: "str | Promise"
     order_by: str = ""
     indexed: bool = False
+    is_bare: bool = False
+    most: int = 36
 
     @property
     def order(self) -> str:
@@ -51,20 +55,20 @@ COLUMNS = {
     for found in (
         column("name", indexed=True),
         column("company", "company_name", _("Company"), indexed=True),
-        column("email", indexed=True),
+        column("email", indexed=True, most=40),
         column("phone"),
-        column("mobile", "mobile_phone"),
+        column("mobile", "mobile_phone", is_bare=True),
         column("job_title"),
         column("department"),
         column("address"),
-        column("post_code"),
+        column("post_code", is_bare=True),
         column("city", indexed=True),
         column("county"),
         column("country"),
         column("territory"),
         column("salesperson", order_by="salesperson__code", indexed=True),
-        column("birthday"),
-        column("number"),
+        column("birthday", is_bare=True),
+        column("number", is_bare=True),
         column("created", "created_at", _("Added")),
         column("modified", "modified_at"),
     )

@@ -39,7 +39,7 @@ GROUPS: list[tuple["str | Promise", list[str]]] = [
     ),
     (
         _("Communication"),
-        ["email", "phone", "email_2", "phone_2", "email_3", "mobile_phone", "home_page", "home_phone", "fax"],
+        ["email", "email_2", "email_3", "home_page", "phone", "phone_2", "mobile_phone", "home_phone", "fax"],
     ),
     (_("Address"), ["address", "address_2", "post_code", "city", "county", "country"]),
     (_("Sales"), ["salesperson", "territory", "birthday", "privacy_blocked"]),
@@ -92,6 +92,12 @@ class CardField:
             "for-person" if self.bound.name in PERSON_ONLY else "for-company" if self.bound.name in COMPANY_ONLY else ""
         )
 
+    @property
+    def side(self) -> str:
+        """Where it stands when there are two columns; "" is where it comes to stand."""
+        name = self.bound.name
+        return "is-left" if name in (*EMAILS, "home_page") else "is-right" if name in PHONES else ""
+
 
 class ContactForm(forms.ModelForm):
     """A contact card. `version` and `base` remember what the person saw, so that nobody overwrites an edit unseen."""
@@ -123,6 +129,8 @@ class ContactForm(forms.ModelForm):
         self.theirs = theirs or {}
         self.taken = taken or {}
         self.fields["salesperson"].queryset = salespeople(self.instance.salesperson_id)
+        self.fields["salesperson"].empty_label = "–"
+        self.fields["country"].choices = [("", "–"), *list(self.fields["country"].choices)[1:]]
         self.fields["company_name"].widget.attrs |= COMPANY_PICKER
         self._prepare_birthday()
         self._prepare_lengths()

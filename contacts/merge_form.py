@@ -21,6 +21,7 @@ from contacts.models import Contact
 Text = str | Promise
 MOST = 5
 BOTH = "both"
+LOOK = {"class": "form-check-input"}
 PHONES = ("phone", "phone_2", "mobile_phone", "home_phone", "fax")
 LONGEST_NOTES = Contact._meta.get_field("notes").max_length
 
@@ -85,7 +86,7 @@ class Row:
 class MergeForm(forms.Form):
     """One choice for everything in which the contacts differ; the rest follows. The oldest contact comes first."""
 
-    survivor = forms.ChoiceField(label=_("Stays"), widget=forms.RadioSelect)
+    survivor = forms.ChoiceField(label=_("Stays"), widget=forms.RadioSelect(attrs=LOOK))
     versions = forms.CharField(widget=forms.HiddenInput)
 
     def __init__(
@@ -135,7 +136,7 @@ class MergeForm(forms.Form):
             choices.append((BOTH, gettext("All of it, one below the other")))
             self.initial["notes"] = BOTH
         self.fields[unit.name] = forms.ChoiceField(
-            label=unit.label or label(unit.name), choices=choices, widget=forms.RadioSelect
+            label=unit.label or label(unit.name), choices=choices, widget=forms.RadioSelect(attrs=LOOK)
         )
 
     def _add_slots(self, slots: Slots) -> None:

@@ -50,7 +50,7 @@ def test_from_the_card_to_the_reason_and_the_one_thing_to_do(
     page = enter(filtered.setup.user)
     carla = Contact.objects.get(first_name="Carla")
     page.goto(carla.get_absolute_url())
-    page.get_by_role("link", name="Why? Every check").click()
+    page.get_by_role("link", name="See every check").click()
     expect(page.get_by_role("row", name="City Aarhus Odense No")).to_be_visible()
     page.get_by_role("button", name="Always sync this contact").click()
     page.get_by_role("button", name="Sync now").click()

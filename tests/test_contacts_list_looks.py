@@ -1,5 +1,7 @@
 """How the list looks to a person: columns, density, saved views, and the size of its page."""
 
+from datetime import date
+
 import pytest
 from django.http import QueryDict
 from django.test import Client
@@ -62,6 +64,13 @@ def test_a_page_of_fifty_long_names_is_at_most_60_kb(client, user):
 
 
 # --- Columns and density ---
+
+
+def test_a_number_that_could_be_any_says_what_it_is(client, user):
+    PersonFactory(phone="+45 33 11 22 33", mobile_phone="+45 20 30 40 50", birthday=date(1980, 5, 31))
+    page = client.get("/contacts/?columns=name,phone,mobile,birthday").content.decode()
+    assert "<td>+45 33 11 22 33</td>" in page and '<td data-label="Mobile phone no.">+45 20 30 40 50</td>' in page
+    assert '<td data-label="Birthday">' in page
 
 
 def test_columns_are_chosen_in_the_address_in_their_order(client):

@@ -52,7 +52,11 @@ def test_an_emptied_field_can_be_had_back_from_the_card(client, reader, anne):
 
 def test_what_is_older_than_the_history_is_not_known(client, reader):
     page = client.get(f"/contacts/{PersonFactory(city='Aarhus').number}/provenance/").content.decode()
-    assert "not known" in page and "Restore" not in page
+    assert "not known" in page and "before the history began" in page and "Restore" not in page
+
+
+def test_nothing_is_said_of_unknown_values_where_there_are_none(client, reader, anne):
+    assert "before the history began" not in client.get(f"/contacts/{anne.number}/provenance/").content.decode()
 
 
 def test_a_company_and_a_salesperson_are_named(client, reader, anne):

@@ -158,6 +158,13 @@ def test_a_page_that_does_not_exist_keeps_the_shell(client: Client, anna: User) 
     assert "There is no such page" in response.text and "Anna" in response.text and 'id="rail"' in response.text
 
 
+def test_to_whom_is_signed_out_a_page_that_does_not_exist_shows_no_empty_menu(client: Client) -> None:
+    response = client.get("/nowhere/")
+
+    assert response.status_code == 404
+    assert "There is no such page" in response.text and 'id="rail"' not in response.text
+
+
 def test_a_page_that_breaks_keeps_the_shell_and_asks_nothing_of_the_database(
     anna: User,
 ) -> None:

@@ -49,7 +49,7 @@ def tabs(groups: list[Group], chosen: str, aside: int) -> list[dict[str, Any]]:
     for sign in Sign:
         count = sum(1 for group in groups if sign in group.signs)
         found.append({"query": f"?sign={sign}", "label": sign.label, "count": count, "is_here": chosen == sign})
-    found.append({"query": "?aside=1", "label": _("Told apart"), "count": aside, "is_here": chosen == "aside"})
+    found.append({"query": "?aside=1", "label": _("Not duplicates"), "count": aside, "is_here": chosen == "aside"})
     return found
 
 

@@ -15,4 +15,6 @@ def contact_provenance(request: HttpRequest, number: str) -> HttpResponse:
     """For each field who set it, when and from where: a part of the card for htmx, else a page."""
     contact = find_contact(number)
     template = "contacts/_provenance.html" if request.htmx else "contacts/contact_provenance.html"
-    return render(request, template, {"contact": contact, "origins": origins(contact, request.user)})
+    found = origins(contact, request.user)
+    context = {"contact": contact, "origins": found, "some_unknown": not all(origin.who for origin in found)}
+    return render(request, template, context)

@@ -5,7 +5,7 @@ from django.contrib.messages import constants
 from django.contrib.messages.storage.base import Message
 from django.forms.boundfield import BoundField
 from django.template.context import Context
-from django.utils.html import conditional_escape, format_html
+from django.utils.html import conditional_escape, format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from crmsync.rail import place_of
@@ -22,7 +22,7 @@ def control(field: BoundField) -> SafeString:
     """The field's own control, in the look of the theme."""
     widget = field.field.widget
     if isinstance(widget, forms.RadioSelect | forms.CheckboxSelectMultiple):
-        return field.as_widget()
+        return choices(field)
     kind = "form-control"
     if isinstance(widget, forms.Select):
         kind = "form-select"
@@ -30,6 +30,14 @@ def control(field: BoundField) -> SafeString:
         kind = "form-check-input"
     classes = [kind, widget.attrs.get("class", ""), "is-invalid" if field.errors else ""]
     return field.as_widget(attrs={"class": " ".join(filter(None, classes))})
+
+
+def choices(field: BoundField) -> SafeString:
+    """The field's radio buttons or tick boxes; the widget would give their class to the frame around them, too."""
+    for option in field.subwidgets:
+        option.data["attrs"]["class"] = "form-check-input is-invalid" if field.errors else "form-check-input"
+    rows = ((option.id_for_label, option.tag(), option.choice_label) for option in field.subwidgets)
+    return format_html("<div>{}</div>", format_html_join("", '<div><label for="{}">{}{}</label></div>', rows))
 
 
 @register.simple_tag(takes_context=True)
