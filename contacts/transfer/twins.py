@@ -27,9 +27,9 @@ class Duplicates(models.TextChoices):
     """What to do with a row that looks like somebody."""
 
     SAME = "same", gettext_lazy("Leave out those with the same name and e-mail")
-    SKIP = "skip", gettext_lazy("Leave them out")
+    SKIP = "skip", gettext_lazy("Leave out")
     FILL = "fill", gettext_lazy("Fill in what is blank in the existing contact")
-    ADD = "add", gettext_lazy("Add them anyway")
+    ADD = "add", gettext_lazy("Add anyway")
 
 
 @dataclass(frozen=True)
