@@ -120,7 +120,7 @@ class ContactForm(forms.ModelForm):
             "home_page": forms.TextInput(attrs={"inputmode": "url"}),
         } | {name: forms.TextInput(attrs={"type": "tel"}) for name in PHONES}
         labels = {"company_name": _("Company")}
-        help_texts = {"company_name": _("Type a name or a number. A company of the CRM is linked.")}
+        help_texts = {"company_name": _("Type a name or a number. If the CRM has it, the two are linked.")}
 
     def __init__(
         self, *args: Any, theirs: Mapping[str, str] | None = None, taken: Mapping[str, str] | None = None, **kwargs: Any

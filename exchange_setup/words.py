@@ -47,7 +47,7 @@ ADVICE: dict[type[GraphError], Advice] = {
     ),
     errors.MailboxUnavailable: Advice(
         _("Microsoft 365 has no mailbox for this account, or it is not ready yet."),
-        _("A new mailbox takes up to a quarter of an hour. If it stays so, ask an administrator for a licence."),
+        _("A new mailbox takes up to a quarter of an hour. If it takes longer, ask an administrator for a licence."),
     ),
     errors.MailboxChanged: Advice(
         _("The user card now names another mailbox."), _("Say below that it is the one to sync from now on.")
@@ -60,11 +60,11 @@ ADVICE: dict[type[GraphError], Advice] = {
         _("Microsoft 365 is busy and asks us to come back later."), _("Try again in a few minutes.")
     ),
     errors.Unreachable: Advice(
-        _("Microsoft 365 did not answer."), _("Try again in a few minutes; if it stays so, ask an administrator.")
+        _("Microsoft 365 did not answer."), _("Try again in a few minutes; if it happens again, ask an administrator.")
     ),
     errors.BadAnswer: Advice(
         _("Microsoft 365 sent an answer that makes no sense."),
-        _("Try again in a few minutes; if it stays so, ask an administrator."),
+        _("Try again in a few minutes; if it happens again, ask an administrator."),
     ),
     errors.WrongConfiguration: Advice(
         _("Microsoft 365 does not accept this CRM's app registration."), ASK_ADMINISTRATOR

@@ -60,6 +60,17 @@ def test_the_count_says_how_many_are_selected_and_how_many_can_be_written_to(cli
     assert client.get("/contacts/filter-count/?filter-city=A*").content.decode() == page
 
 
+def test_where_contacts_are_handed_over_only_the_givers_are_counted(client):
+    giver = UserFactory()
+    PersonFactory(city="Aarhus", salesperson=giver)
+    PersonFactory(city="Berlin", salesperson=giver)
+    PersonFactory(city="Aarhus")
+    data = {"prefix": "filter", "filter-city": "A*"}
+    assert "1 of 2 contacts" in client.post("/contacts/filter-count/", data | {"giver": giver.pk}).text
+    for nobody in ("", "x", "9" * 30):
+        assert "2 of 3 contacts" in client.post("/contacts/filter-count/", data | {"giver": nobody}).text
+
+
 def test_the_count_comes_with_a_few_names_where_they_are_asked_for(client):
     for number in range(6):
         PersonFactory(first_name=f"Anne{number}", surname="Holm", city="Aarhus")

@@ -313,7 +313,7 @@ def test_an_administrator_hears_of_mailboxes_that_need_a_look(
     RunFactory(setup=SetupFactory(user=admin), outcome="held")
     client.force_login(admin)
     need = needs(client)[-1]
-    assert need.text == "2 mailboxes of your colleagues need a look." and need.more == "1 Error, 1 Held"
+    assert need.text == "2 mailboxes of your colleagues need a look." and need.more == "1 error, 1 held"
     assert len(client.get(need.url).context["listing"].rows) == 3
 
 

@@ -7,6 +7,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
+from django.utils.translation import override
 
 from contacts.likeness import ContactKey
 from contacts.models import Contact, Upload
@@ -165,14 +166,41 @@ def duplicates():
     return stored, content
 
 
+def test_whoever_switches_the_language_reads_the_preview_in_it(client):
+    stored, _content = duplicates()
+    content = "first_name,surname,email,birthday\nA.,Berg,anne@x.example,\nDora,Egg,dora,x\nBo,Dahl\n"
+    upload(client, content)
+    danish = {"accept-language": "da"}
+    alike, wrong, short = client.get(PREVIEW, headers=danish).context["rows"]
+    with override("da"):
+        assert alike.like == f"{stored.number} Anne Berg: samme mail"
+        assert [message for _label, message in wrong.mistakes] == [
+            "”dora” er ikke en mailadresse.",
+            "”x” er ikke en dato. Skriv den som 1980-05-31.",
+        ]
+        assert short.mistakes == [("", "Denne række har 2 celler; overskriftsrækken har 4.")]
+    assert "er ikke en mailadresse" in client.get(PREVIEW, headers=danish).text
+    assert "er ikke en mailadresse" in text_of(client.get("/contacts/import/mistakes/", headers=danish))
+
+
+def test_what_was_kept_as_plain_text_is_still_shown(client):
+    upload(client, "first_name,email\nDora,dora\nBo,bo@x.example\n")
+    found = Upload.objects.get().rows
+    found.filter(row=2).update(mistakes=[["email", "This is wrong."]])
+    found.filter(row=3).update(like="Row 2: same phone", reason="Erased.")
+    wrong, alike = rows(client)
+    assert wrong.mistakes == [("E-mail", "This is wrong.")] and "This is wrong." in client.get(PREVIEW).text
+    assert (alike.like, alike.reason) == ("Row 2: same phone", "Erased.")
+
+
 def test_rows_that_look_like_somebody_are_left_out_unless_one_says_otherwise(client):
     stored, content = duplicates()
     upload(client, content)
     found = rows(client, "like")
     assert [(shown.row.row, shown.row.kind) for shown in found] == [(2, "left_out"), (3, "left_out"), (5, "left_out")]
-    assert found[0].row.like == f"{stored.number} Anne Berg: same e-mail"
-    assert found[1].row.like == f"{stored.number} Anne Berg: same phone"
-    assert (found[0].row.contact, found[2].row.like) == (stored, "Row 4: same e-mail")
+    assert found[0].like == f"{stored.number} Anne Berg: same e-mail"
+    assert found[1].like == f"{stored.number} Anne Berg: same phone"
+    assert (found[0].row.contact, found[2].like) == (stored, "Row 4: same e-mail")
     confirm(client)
     assert set(Contact.objects.persons().values_list("name", flat=True)) == {"Anne Berg", "Carl Dahl", "Someone Else"}
     upload(client, content)

@@ -1,15 +1,16 @@
 """What every page shares: the frame, its security, its languages, and what is shown when something breaks."""
 
 import re
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.contrib.staticfiles import finders
 from django.db import OperationalError, connection
 from django.test import Client
 from django.urls import get_resolver
-from django.utils import translation
+from django.utils import timezone, translation
 from django.utils.formats import date_format
 
 from crmsync.rail import BY_VIEW
@@ -215,3 +216,14 @@ def test_dates_are_european_in_english() -> None:
     with translation.override("en"):
         assert date_format(date(2026, 11, 3)) == "3 November 2026"
         assert date_format(datetime(2026, 11, 3, 14, 2), "DATETIME_FORMAT") == "3 November 2026, 14:02"
+
+
+def test_times_are_told_as_danes_tell_them() -> None:
+    """Django's own Danish leaves the "for" out, and says "3 dage fra nu af"."""
+    now = timezone.now()
+    minute, days = timedelta(minutes=1, seconds=5), timedelta(days=3, minutes=1)
+    with translation.override("da"):
+        assert naturaltime(now - minute) == "for et minut siden"
+        assert naturaltime(now - 2 * minute) == "for 2\u00a0minutter siden"
+        assert naturaltime(now - days) == "for 3\u00a0dage siden"
+        assert naturaltime(now + days) == "om 3\u00a0dage"

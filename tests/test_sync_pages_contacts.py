@@ -185,7 +185,7 @@ def test_a_contact_in_outlook_tells_since_when_and_who_else_has_it(mine, setup, 
     LinkFactory(setup__user__name="Bo Lind", contact=anne)
     ChangeFactory(run__setup=setup, contact=anne, applied_at=timezone.now())
     box = panel(mine, anne)
-    assert "In your Outlook" in box and "Bo Lind" in box and "Created in Outlook" in box and "Since" in box
+    assert "In your Outlook" in box and "Bo Lind" in box and "Created in Outlook" in box and "In Outlook since" in box
 
 
 def test_a_change_that_waits_is_told(mine, setup, anne):

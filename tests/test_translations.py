@@ -185,6 +185,11 @@ def test_danish_begins_and_ends_as_the_english_does() -> None:
     assert not wrong, "\n".join(wrong)
 
 
+def test_danish_quotes_as_danes_do() -> None:
+    """”These” on both sides, as docs/translations.md says."""
+    assert not [ours for entry in catalogue() for ours in danish(entry) if "“" in ours]
+
+
 def ending(text: str) -> str:
     is_caption = len(text.split()) < 4 and text.lower().endswith(("no.", "nr."))
     return text[-1] if text[-1] in ".?!:…," and not is_caption else ""
@@ -357,7 +362,7 @@ def test_a_held_run_has_no_english_left(client: Client, places: dict[str, object
 
     response = client.get(run.get_absolute_url(), headers=DANISH)
 
-    assert "30 kontakter ville blive fjernet fra din Outlook." in response.text
+    assert "30\u00a0kontakter ville blive fjernet fra din Outlook." in response.text
     assert not english_on(response.text)
 
 

@@ -9,10 +9,11 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db.models import Field
 from django.utils.functional import cached_property
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop as _
 
 from contacts.countries import code_for
 from contacts.models import Contact
+from contacts.transfer.said import Said, said, said_by
 
 NUMBER = re.compile(r"[A-Z0-9][A-Z0-9._-]{0,19}", re.ASCII)
 ISO_DATE = re.compile(r"(?P<year>\d{4})-(?P<month>\d{1,2})-(?P<day>\d{1,2})(?:[ T].*)?", re.ASCII)
@@ -31,7 +32,11 @@ HARMLESS = re.compile(r"\+[\d ().\-/]*", re.ASCII)
 
 
 class BadCell(ValueError):
-    """The value cannot be the field's; the message says why."""
+    """The value cannot be the field's."""
+
+    def __init__(self, why: Said) -> None:
+        super().__init__(why)
+        self.why = why
 
 
 class Cells:
@@ -53,18 +58,18 @@ class Cells:
     def read_number(self, cell: str) -> str:
         number = cell.upper()
         if number and not NUMBER.fullmatch(number):
-            raise BadCell(_("“%(value)s” is no number such as CT000123.") % {"value": cell[:40]})
+            raise BadCell(said(_("“%(value)s” is no number such as CT000123."), value=cell[:40]))
         return number
 
     def read_type(self, cell: str) -> str:
         if cell.casefold() not in TYPES:
-            raise BadCell(_("“%(value)s” is neither Person nor Company.") % {"value": cell[:40]})
+            raise BadCell(said(_("“%(value)s” is neither Person nor Company."), value=cell[:40]))
         return TYPES[cell.casefold()]
 
     def read_country(self, cell: str) -> str:
         code = code_for(cell) if cell else ""
         if code is None:
-            raise BadCell(_("No country is called “%(value)s”. Write its code or its name.") % {"value": cell[:40]})
+            raise BadCell(said(_("No country is called “%(value)s”. Write its code or its name."), value=cell[:40]))
         return code
 
     def read_salesperson(self, cell: str) -> Any:
@@ -72,12 +77,12 @@ class Cells:
             return None
         found = self.users.get(cell.upper()) or self.users.get(cell.lower())
         if found is None:
-            raise BadCell(_("No user has the code or the e-mail “%(value)s”.") % {"value": cell[:80]})
+            raise BadCell(said(_("No user has the code or the e-mail “%(value)s”."), value=cell[:80]))
         return found
 
     def read_privacy_blocked(self, cell: str) -> bool:
         if cell.casefold() not in YES | NO:
-            raise BadCell(_("“%(value)s” is neither yes nor no.") % {"value": cell[:40]})
+            raise BadCell(said(_("“%(value)s” is neither yes nor no."), value=cell[:40]))
         return cell.casefold() in YES
 
     def read_birthday(self, cell: str) -> date | None:
@@ -89,14 +94,14 @@ class Cells:
         elif found := OTHER_DATE.fullmatch(cell):
             day, month = self._in_order(cell, int(found["first"]), int(found["second"]))
         else:
-            raise BadCell(_("“%(value)s” is no date. Write it like 1980-05-31.") % {"value": cell[:40]})
+            raise BadCell(said(_("“%(value)s” is no date. Write it like 1980-05-31."), value=cell[:40]))
         try:
             return checked("birthday", date(int(found["year"]), month, day))
         except ValueError as error:
             raise (
                 error
                 if isinstance(error, BadCell)
-                else BadCell(_("There is no such day as “%(value)s”.") % {"value": cell})
+                else BadCell(said(_("There is no such day as “%(value)s”."), value=cell))
             ) from None
 
     def _in_order(self, cell: str, first: int, second: int) -> tuple[int, int]:
@@ -106,7 +111,7 @@ class Cells:
         if second > 12 or self.day_first is False or first == second:
             return second, first
         if self.day_first is None:
-            raise BadCell(_("“%(value)s” may be either of two days. Write it like 1980-05-31.") % {"value": cell})
+            raise BadCell(said(_("“%(value)s” may be either of two days. Write it like 1980-05-31."), value=cell))
         return first, second
 
     @cached_property
@@ -122,12 +127,12 @@ def checked(name: str, value: Any) -> Any:
     column: Field = Contact._meta.get_field(name)
     if isinstance(value, str) and column.max_length and len(value) > column.max_length:
         counts = {"count": len(value), "limit": column.max_length}
-        raise BadCell(_("The text has %(count)d characters; %(limit)d are the limit.") % counts)
+        raise BadCell(said(_("The text has %(count)d characters; %(limit)d are the limit."), **counts))
     if value and name not in UNCHECKED:
         try:
             column.run_validators(value)
         except ValidationError as error:
-            raise BadCell(" ".join(error.messages)) from error
+            raise BadCell(said_by(error)) from error
     return value
 
 

@@ -18,6 +18,7 @@ from contacts.transfer.exporting import csv_lines
 from contacts.transfer.headings import of_wrong_rows
 from contacts.transfer.importing import Choices, import_contacts
 from contacts.transfer.report import Kind, Report, RowOutcome, label
+from contacts.transfer.said import told
 from contacts.transfer.sheet import Sheet, look_at, open_sheet
 from contacts.transfer.twins import Duplicates
 from contacts.uploads import Upload, UploadRow
@@ -130,7 +131,7 @@ def with_reasons(upload: Upload, sheet: Sheet, headings: list[str]) -> Iterator[
     raw = sheet.raw()
     for number, mistakes in wrong:
         cells = next((cells for at, cells in raw if at == number), [])
-        reasons = [f"{label(name)}: {message}" if name else message for name, message in mistakes]
+        reasons = [f"{label(name)}: {told(message)}" if name else told(message) for name, message in mistakes]
         yield [str(number), " ".join(reasons), *cells]
 
 

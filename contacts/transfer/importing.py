@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 from django.db import models, transaction
 from django.utils import timezone
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop as _
 
 from contacts.blocking import blocked
 from contacts.changes import Source
@@ -23,6 +23,7 @@ from contacts.transfer.cells import Cells, day_first_of
 from contacts.transfer.columns import CHOICES
 from contacts.transfer.incoming import Incoming, says_company, understand
 from contacts.transfer.report import Kind, Report
+from contacts.transfer.said import said
 from contacts.transfer.sheet import Record, Sheet, UnreadableFile, open_sheet
 from contacts.transfer.twins import Duplicates, Twin, Twins, blanks
 
@@ -79,7 +80,7 @@ def learn(sheet: Sheet, report: Report, most_rows: int | None) -> tuple[bool | N
                 message = _(
                     "The file has more than %(count)d rows. An administrator can bring it in with import_contacts."
                 )
-                raise UnreadableFile(message % {"count": most_rows})
+                raise UnreadableFile(said(message, count=most_rows))
             if found := OURS.fullmatch(record.cells.get("number", "").strip().upper()):
                 highest = max(highest, int(found[1]))
             yield record.cells.get("birthday", "")
@@ -154,19 +155,19 @@ class Importer:
         """Why the contact may not become what the row says: the field and the reason. None where it may."""
         contact = incoming.contact
         if contact and contact.is_trashed:
-            return "number", _("%(number)s is in the trash. Restore it first.") % {"number": contact.number}
+            return "number", said(_("%(number)s is in the trash. Restore it first."), number=contact.number)
         if incoming.number in self.seen:
-            return "number", _("%(number)s stands in the file twice.") % {"number": incoming.number}
+            return "number", said(_("%(number)s stands in the file twice."), number=incoming.number)
         if incoming.number:
             self.seen.add(incoming.number)
         if incoming.is_company and not incoming.name:
-            return "name", _("A company needs a name.")
+            return "name", said(_("A company needs a name."))
         if incoming.is_company and len(incoming.name) > LONGEST_COMPANY_NAME:
-            return "name", _("A company's name has at most %(count)d characters.") % {"count": LONGEST_COMPANY_NAME}
+            return "name", said(_("A company's name has at most %(count)d characters."), count=LONGEST_COMPANY_NAME)
         if not incoming.is_company and not incoming.name and not incoming.get("email"):
-            return "first_name", _("A person needs a name or an e-mail.")
+            return "first_name", said(_("A person needs a name or an e-mail."))
         if not incoming.is_company and contact and not contact.is_person and contact.people.exists():
-            return "type", _("People belong to this company, so it cannot become a person.")
+            return "type", said(_("People belong to this company, so it cannot become a person."))
         return None
 
     def store(self, found: list[Incoming]) -> None:
@@ -181,7 +182,7 @@ class Importer:
         held = self.targets(found, twins)
         for incoming, contact in fresh:
             twin = twins.get(incoming.row)
-            incoming.like = twin.words if twin else ""
+            incoming.like = twin.kept if twin else ""
             if twin and self.duplicates == Duplicates.FILL:
                 self.fill(incoming, held.get(twin.contact.pk, twin.contact), changed)
             elif twin and self.duplicates != Duplicates.ADD:
@@ -242,7 +243,7 @@ def leave_erased_out(found: list[Incoming]) -> None:
     erased = blocked(email for addresses in emails.values() for email in addresses)
     for incoming in found:
         if emails.get(id(incoming), set()) & erased:
-            incoming.leave_out(_("This person was erased on request."))
+            incoming.leave_out(said(_("This person was erased on request.")))
 
 
 def locked() -> models.QuerySet[Contact]:
@@ -256,7 +257,7 @@ def only_one(person: Incoming, named: list[Contact]) -> Contact | None:
             _("Several companies are called “%(name)s”. Write the number."),
             _("There is no company “%(name)s”."),
         )
-        person.mistake("company", (several if named else none) % {"name": person.company[:80]})
+        person.mistake("company", said(several if named else none, name=person.company[:80]))
     return named[0] if named else None
 
 

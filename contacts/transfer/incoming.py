@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop as _
 
 from contacts.models import Contact, ContactType, full_name
 from contacts.reading import clipped
@@ -13,6 +13,7 @@ from contacts.transfer.cells import BadCell, Cells
 from contacts.transfer.columns import GOOGLE
 from contacts.transfer.headings import PRIVATE, STREETS
 from contacts.transfer.report import Kind, RowOutcome
+from contacts.transfer.said import said
 from contacts.transfer.sheet import Record, Sheet
 
 NAME_PARTS = ["first_name", "middle_name", "surname"]
@@ -116,7 +117,7 @@ def understand(sheet: Sheet, record: Record, reader: Cells) -> Incoming:
         return incoming
     cells = google.gather(record.cells) if sheet.columns.origin == GOOGLE else dict(record.cells)
     if cells.pop(PRIVATE, "").strip().casefold() in PRIVATE_WORDS:
-        incoming.leave_out(_("It is marked as private in Outlook."))
+        incoming.leave_out(said(_("It is marked as private in Outlook.")))
         return incoming
     join_streets(cells)
     incoming.company = cells.pop("company").strip() if "company" in cells else None
@@ -124,7 +125,7 @@ def understand(sheet: Sheet, record: Record, reader: Cells) -> Incoming:
         try:
             incoming.changes[name] = reader.value(name, cell)
         except BadCell as error:
-            incoming.mistake(name, str(error))
+            incoming.mistake(name, error.why)
     if sheet.columns.is_foreign and "company_name" in incoming.changes and says_company(sheet, record.cells):
         incoming.changes |= {"type": ContactType.COMPANY, "name": incoming.changes["company_name"]}
     incoming.number = incoming.changes.pop("number", "")

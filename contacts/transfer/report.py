@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from contacts.models import Contact
 from contacts.transfer.headings import FIELDS
+from contacts.transfer.said import kept
 
 MOST_NOTES = 200
 
@@ -46,8 +47,8 @@ class Note:
 class RowOutcome:
     """What becomes of one row.
 
-    `contact` is the key of the one that it is about, or like; `like` says what makes it look like that one or like an
-    earlier row. `fields` is {name: [before, after]}, both as texts.
+    `contact` is the key of the one that it is about, or like; `like` is what makes it look like that one or like an
+    earlier row (`twins.likeness` says it). `fields` is {name: [before, after]}, both as texts.
     """
 
     row: int
@@ -60,7 +61,9 @@ class RowOutcome:
     mistakes: list[tuple[str, str]] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
-        return vars(self).copy()
+        """For `UploadRow`; its sentences are kept for whoever reads them, whatever their language."""
+        mistakes = [(name, kept(message)) for name, message in self.mistakes]
+        return vars(self) | {"reason": kept(self.reason), "mistakes": mistakes}
 
 
 @dataclass

@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from contacts.transfer.columns import Columns, read_header
+from contacts.transfer.said import said
 
 CHUNK = 1 << 16
 DELIMITERS = ",;\t|"
@@ -47,10 +49,12 @@ class Sheet:
         next(numbered, None)
         for number, row in numbered:
             if isinstance(row, csv.Error):
-                yield Record(number, {}, _("The quotes in this row are broken, or a cell is far too long."))
+                text = gettext_noop("The quotes in this row are broken, or a cell is far too long.")
+                yield Record(number, {}, said(text))
             elif len(row) != self.columns.width:
                 counts = {"count": len(row), "width": self.columns.width}
-                yield Record(number, {}, _("This row has %(count)d cells; the header has %(width)d.") % counts)
+                text = gettext_noop("This row has %(count)d cells; the header has %(width)d.")
+                yield Record(number, {}, said(text, **counts))
             else:
                 yield Record(number, self.columns.cells(row))
 

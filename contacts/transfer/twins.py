@@ -4,6 +4,7 @@ What makes two the same is the finder's affair (contacts/likeness.py): e-mail, p
 brings a number of its own along is never taken for somebody else.
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -27,9 +28,9 @@ class Duplicates(models.TextChoices):
     """What to do with a row that looks like somebody."""
 
     SAME = "same", gettext_lazy("Leave out those with the same name and e-mail")
-    SKIP = "skip", gettext_lazy("Leave them out")
+    SKIP = "skip", gettext_lazy("Leave out")
     FILL = "fill", gettext_lazy("Fill in what is blank in the existing contact")
-    ADD = "add", gettext_lazy("Add them anyway")
+    ADD = "add", gettext_lazy("Add anyway")
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,23 @@ class Twin:
 
     @property
     def words(self) -> str:
-        """'CT000001 Anne Berg: same e-mail, similar name'."""
-        shared = ", ".join(str(sign.label).lower() for sign in self.signs)
-        who = _("Row %(row)d") % {"row": self.row} if self.row else f"{self.contact.number} {self.contact}"
-        return f"{who}: {shared}"
+        return likeness(self.kept)
+
+    @property
+    def kept(self) -> str:
+        """What `likeness` reads."""
+        return json.dumps([self.row or f"{self.contact.number} {self.contact}", self.signs])
+
+
+def likeness(kept: str) -> str:
+    """'CT000001 Anne Berg: same e-mail, similar name'; plain text as it is."""
+    try:
+        who, signs = json.loads(kept)
+    except ValueError:
+        return kept
+    shared = ", ".join(str(Sign(sign).label).lower() for sign in signs)
+    named = _("Row %(row)d") % {"row": who} if isinstance(who, int) else who
+    return f"{named}: {shared}"
 
 
 class Twins:

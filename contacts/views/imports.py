@@ -20,8 +20,9 @@ from contacts.models import ContactType
 from contacts.reading import Marked, mark, shown
 from contacts.transfer.checking import carry_out, check, choose_columns, prepare, wrong_rows
 from contacts.transfer.report import Kind, Report, label
+from contacts.transfer.said import told
 from contacts.transfer.sheet import UnreadableFile
-from contacts.transfer.twins import Duplicates
+from contacts.transfer.twins import Duplicates, likeness
 from contacts.uploads import Upload, UploadRow
 from contacts.views.transfer import BYTE_ORDER_MARK
 
@@ -89,7 +90,15 @@ class RowShown:
 
     @property
     def mistakes(self) -> list[tuple[str, str]]:
-        return [(str(label(name)), message) for name, message in self.row.mistakes]
+        return [(str(label(name)), told(message)) for name, message in self.row.mistakes]
+
+    @property
+    def like(self) -> str:
+        return likeness(self.row.like)
+
+    @property
+    def reason(self) -> str:
+        return told(self.row.reason)
 
 
 def as_read(name: str, text: str) -> str:

@@ -1,8 +1,10 @@
 """The Contacts list, and the fragments of its filter."""
 
+import re
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
@@ -35,8 +37,9 @@ def filter_count(request: HttpRequest) -> HttpResponse:
     form = filter_form_of(request)
     shown: dict[str, Any] = {}
     if form.is_valid():
-        total = Contact.objects.alive().count()
-        selected = Contact.objects.alive_in_one_pass().filter(form.q)
+        theirs = held_by_giver(request)
+        total = Contact.objects.alive().filter(theirs).count()
+        selected = Contact.objects.alive_in_one_pass().filter(form.q, theirs)
         shown = {"total": total, "selected": selected.count(), "reachable": selected.reachable().count()}
         if wants_sample(request) and shown["reachable"]:
             names = selected.reachable().order_by("name", "pk").values_list("name", flat=True)
@@ -54,6 +57,12 @@ def filter_widget(request: HttpRequest) -> HttpResponse:
 
 def wants_sample(request: HttpRequest) -> bool:
     return (request.POST or request.GET).get("filter-sample") == "1"
+
+
+def held_by_giver(request: HttpRequest) -> Q:
+    """Only the giver's contacts, where the widget stands on a page on which somebody hands theirs over."""
+    giver = (request.POST or request.GET).get("giver", "")
+    return Q(salesperson=giver) if re.fullmatch(r"[0-9]{1,9}", giver) else Q()
 
 
 def filter_form_of(request: HttpRequest) -> ContactFilterForm:

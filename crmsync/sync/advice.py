@@ -35,10 +35,10 @@ ERRORS: dict[str, Text] = {
         "Microsoft 365 was too busy for the last sync. Nothing to do: the next one goes on where it stopped."
     ),
     "unreachable": gettext_lazy(
-        "Microsoft 365 could not be reached. If it stays so, look at the network between this server and Microsoft 365."
+        "Microsoft 365 could not be reached. If that lasts, look at the network between this server and Microsoft 365."
     ),
     "bad_answer": gettext_lazy(
-        "Microsoft 365 sent an answer that makes no sense. Sync again; if it stays so, see the log."
+        "Microsoft 365 sent an answer that makes no sense. Sync again; if it happens again, see the log."
     ),
     "wrong_configuration": gettext_lazy(
         "Microsoft 365 does not accept this CRM's app registration. See to its client secret and its permissions."

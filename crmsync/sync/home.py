@@ -219,7 +219,8 @@ def needs_of_others(user: AbstractBaseUser) -> Iterator[Need]:
     counts = dict(troubled.order_by().values_list("health").annotate(number=Count("pk")))
     if counts:
         text = words.counted(OTHERS, sum(counts.values()))
-        more = ", ".join(f"{words.number(counts[health])} {health.label}" for health in NEED_A_LOOK if health in counts)
+        found = [(counts[health], str(health.label).lower()) for health in NEED_A_LOOK if health in counts]
+        more = ", ".join(f"{words.number(count)} {label}" for count, label in found)
         yield Need("mailbox", "warn", text, more, _("See which"), reverse("sync:mailbox-list") + "?health=look")
 
 

@@ -26,7 +26,7 @@ def notice_of(setup: ExchangeSync) -> Need | None:
         more = _("It shows you what it would do, and changes nothing before you apply it.")
         return Need("eye", "info", text, more, _("See what it would do"), reverse("sync:start"))
     if is_late(setup, timezone.now()):
-        more = _("It starts by itself once a background worker is free. If it stays so, tell an administrator.")
+        more = _("It starts by itself once a background worker is free. If it keeps waiting, tell an administrator.")
         return Need("clock-alert", "warn", late(setup), more, _("Sync now"), reverse("sync:start"))
     return None
 

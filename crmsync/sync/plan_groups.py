@@ -11,6 +11,8 @@ from crmsync.sync.leave import Leave
 from crmsync.sync.models import SyncChange, SyncRun
 from crmsync.sync.words import Text
 
+VERBS: dict[str, str] = {Action.CREATE: "created", Action.UPDATE: "updated", Action.DELETE: "deleted"}
+
 
 @dataclass(frozen=True)
 class Group:
@@ -43,6 +45,12 @@ class Group:
     def does(self) -> Text:
         """'Create in Outlook'."""
         return words.to_do(self.action, self.side)
+
+    @property
+    def phrase(self) -> str:
+        """'3 to create in Outlook'."""
+        phrase = words.TO_PAIR if self.action == Action.LINK else words.TO_DO.get((self.side, VERBS.get(self.action)))
+        return words.counted(phrase, self.count) if phrase else f"{words.number(self.count)} × {self.does}"
 
     @property
     def why(self) -> Text:

@@ -28,7 +28,7 @@ MOST_AT_ONCE = 200
 LATE = Advice(
     _("Your contacts should sync by themselves, but no sync has come to its end for some time."),
     _("Nothing is lost: what changed meanwhile waits for the next sync."),
-    _("Mostly nothing: it goes on as soon as it can. If it stays so, tell your administrator."),
+    _("Mostly nothing: it goes on as soon as it can. If it does not, tell your administrator."),
 )
 
 
