@@ -246,6 +246,42 @@ def test_what_was_undone_or_dropped_is_not_said_to_be_so(jens: Salesperson, sett
     assert answer_of(anne, jens.setup.user).last_look.what == "Remove from Outlook · Left for the next sync"
 
 
+@pytest.mark.parametrize(
+    ("rule", "state", "reason"),
+    [("stay_out", "left_out", "gone_stays_out"), ("trash", "left_out", "gone_to_trash"), ("put_back", "due", "")],
+)
+@pytest.mark.parametrize("was_edited", [False, True])
+def test_what_was_found_gone_from_the_folder_is_told_as_the_held_sync_means_it(
+    jens: Salesperson, settings: Any, client: Any, rule: str, state: str, reason: str, was_edited: bool
+) -> None:
+    settings.SYNC_DELETE_LIMIT = settings.SYNC_DELETE_PERCENT = 0
+    jens.setup.enable()
+    jens.change(removed_rule=rule)
+    anne, bo = PersonFactory(first_name="Anne", city="Aarhus"), PersonFactory(first_name="Bo")
+    jens.sync()
+    for person in (anne, bo):
+        jens.outlook.remove(jens.card(person.name)["id"])
+    if was_edited:
+        edit(anne, city="Odense")
+    assert jens.sync()["outcome"] == "held"
+    said = answer_of(anne, jens.setup.user)
+    assert (said.verdict.state.value, said.verdict.reason) == (("due", "") if was_edited else (state, reason))
+    assert not said.is_in_outlook
+    assert {row.before.changed for row in said.pending} <= {""}
+    text = page_of(client, jens.setup.user, anne)
+    assert "Why isn't" in text and "In Outlook since" not in text
+    assert "Since" not in client.get(f"/sync/contacts/{anne.number}/").content.decode()
+    administrator = AdministratorFactory()
+    text = page_of(client, administrator, anne, f"?user={jens.setup.user.pk}")
+    assert f"A sync is held; only {jens.setup.user} can decide." in text and "The next sync does it." not in text
+
+
+def test_the_next_sync_is_not_told_twice(mine, setup, anne):
+    text = page(mine, anne)
+    assert text.count("Goes to your Outlook with the next sync") == 1
+    assert "<dt>Next sync</dt>" not in text
+
+
 # --- The command -----------------------------------------------------------------------------------------------------
 
 

@@ -122,7 +122,8 @@ class Answer:
     @property
     def waits(self) -> bool:
         """Whether the next sync has something to do about it."""
-        return self.verdict.state in (State.DUE, State.BEHIND, State.LEAVING, State.CREATING)
+        is_gone = self.link is not None and self.link.gone
+        return is_gone or self.verdict.state in (State.DUE, State.BEHIND, State.LEAVING, State.CREATING)
 
     @cached_property
     def clauses(self) -> list[ClauseCheck]:
