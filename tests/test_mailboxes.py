@@ -106,6 +106,13 @@ def test_a_row_says_how_the_mailbox_is_doing(admin: Client, setup: ExchangeSync)
     assert row.result == "17 to Outlook, 5 to the CRM, 1 failed" and row.next_sync_at == setup.next_sync_at
 
 
+def test_a_run_that_is_held_is_told_before_what_the_last_one_did(admin: Client, setup: ExchangeSync) -> None:
+    RunFactory(setup=setup, outcome="failed")
+    RunFactory(setup=setup, outcome="held")
+    (row,) = [row for row in admin.get("/sync/mailboxes/").context["listing"].rows if row.setup == setup]
+    assert (row.health.label, row.result) == ("Held", "Held; before that: Failed")
+
+
 def test_those_that_need_a_look_come_first(admin: Client, setup: ExchangeSync) -> None:
     RunFactory(setup=SetupFactory(user__name="Zoe"), outcome="held")
     SetupFactory(user__name="Yrsa", trouble="folder_gone")

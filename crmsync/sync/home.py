@@ -141,7 +141,7 @@ class Home:
             [*needs_of_sync(setup, run), *needs_of_contacts(problems), *others][:MOST_NEEDS],
             Chart.of(per_day(busy), today),
             recent_changes(busy),
-            setup.links.filter(state=LinkState.LINKED).count(),
+            setup.links.filter(state=LinkState.LINKED, gone=False).count(),
             problems.total(),
             health,
             of_setup(setup, timezone.now()),
