@@ -254,7 +254,7 @@ def a_comparison_counts_its_differences(mine: Client, administrator: Client, jen
         percent = math.floor(same * 1000 / run.counts["compared"]) / 10
         assert f"{percent} % identical, {differ.total()} differ" in headline(shown)
         assert labelled(shown)["All"] == differ.total()
-    left_out = re.search(r"([\d,]+) more (?:is|are) left out", plain(shown))
+    left_out = re.search(r"([\d,]+) more (?:was|were) left out", plain(shown))
     assert (number(left_out[1]) if left_out else 0) == run.counts["left_out"]
     assert headline(shown).split(". ")[0] in plain(page(mine, "/sync/verify/last/"))
 

@@ -161,6 +161,24 @@ def test_an_item_and_a_contact_that_the_links_lost_are_found_and_paired_again(sy
 # --- What it costs, and what it waits for ----------------------------------------------------------------------------
 
 
+def test_what_an_undo_left_apart_is_not_put_down_to_outlook_alone(client, synced: Salesperson) -> None:
+    edit(Contact.objects.get(first_name="Anne"), city="Odense")
+    synced.sync()
+    synced.undo()
+    synced.sync()
+    assert [(row["name"], row["cause"]) for row in synced.verify()["differences"]] == [("Anne Holm", "own_way")]
+    client.force_login(synced.setup.user)
+    page = client.get(SyncRun.objects.latest("pk").get_absolute_url()).text
+    assert "Both sides agreed to differ: after an undo, or as Outlook writes it" in page
+
+
+def test_what_was_left_out_is_told_as_of_the_comparison(client, synced: Salesperson) -> None:
+    client.force_login(synced.setup.user)
+    run = RunFactory(setup=synced.setup, kind="verify", counts={"compared": 3, "same": 3, "left_out": 12})
+    text = client.get(f"/sync/verify/{run.pk}/").text
+    assert "12 more were left out of the sync" in text and "Show what is left out now" in text
+
+
 def test_it_costs_the_pages_of_the_folder_and_a_constant_number_of_queries_each(
     synced: Salesperson, monkeypatch: pytest.MonkeyPatch
 ) -> None:
