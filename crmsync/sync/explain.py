@@ -1,6 +1,6 @@
 """Why is this contact in my Outlook, or why is it not? In a few words; `why` has the full answer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 
@@ -43,6 +43,12 @@ LOOKS: dict[State, tuple[str, str, Text]] = {
     State.CREATING: ("refresh-cw", "info", _("On its way to your Outlook")),
     State.DUE: ("refresh-cw", "info", _("Goes to your Outlook with the next sync")),
     State.OUT: ("minus", "muted", _("Not in your Outlook")),
+}
+
+# Reasons whose advice is about both sides; of a contact without a copy in Outlook only the CRM's half is true.
+WITHOUT_COPY: dict[str, Text | None] = {
+    Reason.IN_TRASH: _("Restore the contact, if it should be synced."),
+    **dict.fromkeys((Reason.NOT_A_PERSON, Reason.NO_EMAIL, Reason.NO_NAME, Reason.BAD_EMAIL, Reason.NEVER)),
 }
 
 # What went wrong at the last try; everything else that keeps a contact out is asked afresh.
@@ -133,7 +139,11 @@ class Verdict:
 
     @property
     def advice(self) -> Advice | None:
-        return ADVICE.get(self.reason) or reasons.about(self.reason)
+        found = ADVICE.get(self.reason) or reasons.about(self.reason)
+        if found is None or self.state is not State.OUT or self.reason not in WITHOUT_COPY:
+            return found
+        can_do = WITHOUT_COPY[self.reason] or found.can_do
+        return replace(found, did=_("It stays out of your Outlook."), can_do=can_do)
 
     @property
     def named(self) -> list[str]:
