@@ -179,7 +179,7 @@ def test_nobodys_contacts_are_shown(admin: Client, setup: ExchangeSync) -> None:
     [
         ({}, {}, "is in both places."),
         ({"last_sync_at": None}, None, "The first sync has not run yet."),
-        ({}, {"outcome": "held"}, "A sync waits for a decision of Jette"),
+        ({}, {"outcome": "held"}, "A sync waits for Jette's decision"),
         ({}, {"outcome": "running", "step": "reading", "done": 3, "total": 9}, "Reading Outlook: 3 of 9."),
         ({}, {"outcome": "failed", "error": "unreachable"}, "Microsoft 365 could not be reached."),
         ({}, {"outcome": "failed", "error": "unheard_of"}, "The log has the details."),

@@ -262,7 +262,7 @@ NOTES: dict[str, Text] = {
     "still_connected": gettext_lazy(
         "Some contacts could not be removed, so the mailbox is still connected. Disconnect again to try once more."
     ),
-    PARKED: gettext_lazy("It is carried out in parts: what was parked waits for a word of its own."),
+    PARKED: gettext_lazy("It is carried out in parts: what was parked waits for a decision of its own."),
     "preview_outdated": gettext_lazy(
         "Some of what the preview showed had changed or was done already: only what still was as shown was carried out."
     ),
@@ -292,7 +292,7 @@ ACTIONS: dict[tuple[str, str], tuple[Text, Text]] = {
 EITHER_SIDE: dict[str, tuple[Text, Text]] = {
     Action.LINK: (gettext_lazy("Paired"), gettext_lazy("Pair")),
     Action.RESTORE: (gettext_lazy("Restored from the trash"), gettext_lazy("Restore from the trash")),
-    Action.UNLINK: (gettext_lazy("No longer paired"), gettext_lazy("End the pairing")),
+    Action.UNLINK: (gettext_lazy("No longer synced"), gettext_lazy("Stop syncing")),
     Action.SKIP: (gettext_lazy("Left out"), gettext_lazy("Leave out")),
 }
 
@@ -366,6 +366,7 @@ class Brake:
     sentence: str
     limit: int
     causes: list[CauseCount]
+    name: str = ""
 
 
 def brakes(run: SyncRun) -> list[Brake]:
@@ -391,4 +392,4 @@ def brake(name: str, side: str, rows: list[dict[str, Any]], is_gone: bool) -> Br
         for row in sorted(rows, key=lambda row: -(row.get("count") or 0))
         if row.get("cause") in Cause.values
     ]
-    return Brake(sentence, max((row.get("limit") or 0 for row in rows), default=0), causes)
+    return Brake(sentence, max((row.get("limit") or 0 for row in rows), default=0), causes, name)

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefresh, trigger_client_event
 
 from crmsync.sync import reasons, run_titles, runs, tables, undo, words
-from crmsync.sync.choices import Kind, Outcome
+from crmsync.sync.choices import Action, Kind, Outcome
 from crmsync.sync.forms import VerdictForm
 from crmsync.sync.leave import Verdict
 from crmsync.sync.models import SyncRun
@@ -151,6 +151,8 @@ def run_context(run: SyncRun) -> dict[str, object]:
     """What the page and the progress both show of a run."""
     is_told = run.outcome == Outcome.DONE or run.kind == Kind.UNDO
     left_out = tables.left_out_by_reason(run) if is_told and run.counts.get("skipped") else {}
+    is_held = run.outcome == Outcome.HELD
+    brakes, causes = (words.brakes(run), causes_of(run)) if is_held else ([], [])
     return {
         "run": run,
         "moving": is_moving(run),
@@ -163,9 +165,11 @@ def run_context(run: SyncRun) -> dict[str, object]:
         "milestone": words.milestone(run),
         "stages": words.stages(run),
         "notes": words.notes(run),
-        "brakes": words.brakes(run) if run.outcome == Outcome.HELD else [],
-        "causes": causes_of(run) if run.outcome == Outcome.HELD else [],
-        "erased": erased_in(run) if run.outcome == Outcome.HELD else 0,
+        "brakes": brakes,
+        "causes": causes,
+        "folder_is_empty": any(brake.name == "folder_empty" for brake in brakes),
+        "ends_pairs": any(cause.action == Action.UNLINK for cause in causes),
+        "erased": erased_in(run) if is_held else 0,
         "verdicts": Verdict.choices,
         "trouble": reasons.trouble(run.error) if run.outcome == Outcome.FAILED else None,
         "so_far": words.so_far(run),
