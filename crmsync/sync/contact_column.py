@@ -32,7 +32,9 @@ SHORT: dict[str, Text] = {
     Reason.REMOVED_IN_OUTLOOK: _("Removed"),
     Reason.NEVER: _("Never"),
 }
-READ = ["setup_id", "contact_id", "state", "gone", "problem", "dirty", "contact_version", "was_in_filter", "left_by_undo"]
+READ = [
+    "setup_id", "contact_id", "state", "gone", "problem", "dirty", "contact_version", "was_in_filter", "left_by_undo",
+]  # fmt: skip
 
 
 @dataclass

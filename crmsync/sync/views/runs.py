@@ -21,6 +21,7 @@ from crmsync.sync.models import SyncRun
 from crmsync.sync.paging import Page
 from crmsync.sync.plan_groups import causes_of, erased_in
 from crmsync.sync.verdicts import said_of
+from exchange_setup.models import ExchangeSync
 
 RUN_CHANGED = "sync-changed"  # the event by which the top bar hears that the state of my mailbox is another one
 
@@ -32,7 +33,8 @@ def run_list(request: HttpRequest) -> HttpResponse:
     picked = tables.PickedRuns.from_params(request.GET, request.user)
     page = Page.of(picked.runs, request.GET, newest_first=True)
     rows = [tables.run_row(run) for run in page.rows]
-    context = {"picked": picked, "page": page, "rows": rows, "choices": tables.SHOWN_RUNS}
+    has_setup = ExchangeSync.objects.filter(user=request.user, enabled_at__isnull=False).exists()
+    context = {"picked": picked, "page": page, "rows": rows, "choices": tables.SHOWN_RUNS, "has_setup": has_setup}
     return render(request, "sync/run_list.html", context)
 
 
