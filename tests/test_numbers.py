@@ -252,7 +252,7 @@ def a_comparison_counts_its_differences(mine: Client, administrator: Client, jen
     assert run.counts["same"] == same and run.counts["differ"] == dict(differ)
     if differ:
         percent = math.floor(same * 1000 / run.counts["compared"]) / 10
-        assert f"{percent} % identical, {differ.total()} differ" in headline(shown)
+        assert f"{percent}% identical, {differ.total()} differ" in headline(shown)
         assert labelled(shown)["All"] == differ.total()
     left_out = re.search(r"([\d,]+) more (?:was|were) left out", plain(shown))
     assert (number(left_out[1]) if left_out else 0) == run.counts["left_out"]
@@ -297,9 +297,9 @@ def test_freshness_is_what_the_rows_say(mine: Client, administrator: Client, jen
     count = rows.count()
     half, most = (5 * math.ceil(share * count) for share in (0.5, 0.95))
     assert most < 60
-    assert f"Half of your edits arrive within {half} s, 95 % within {most} s." in plain(page(mine, "/"))
+    assert f"Half of your edits arrive within {half} s, 95% within {most} s." in plain(page(mine, "/"))
     shown = plain(page(administrator, "/sync/status/"))
-    assert f"{count} edits: half arrived within {half} s, 95 % within {most} s." in shown
+    assert f"{count} edits: half arrived within {half} s, 95% within {most} s." in shown
 
 
 def the_daily_mail_adds_up_the_day(mine: Client, administrator: Client, jens: Salesperson) -> None:

@@ -119,7 +119,13 @@ def test_a_preview_speaks_of_what_is_to_be_done():
 def test_the_headline_of_a_finished_run_ends_with_its_duration():
     began = timezone.now()
     done = run(outlook=(12, 0, 0), started_at=began, finished_at=began + timedelta(seconds=4.2))
-    assert words.headline(done) == "12 created in Outlook. 4.2 s."
+    assert words.headline(done) == "12 created in Outlook. 4.2\u00a0s."
+
+
+def test_less_than_a_second_is_not_worth_a_word():
+    began = timezone.now()
+    done = run(outlook=(12, 0, 0), started_at=began, finished_at=began + timedelta(seconds=0.9))
+    assert words.headline(done) == "12 created in Outlook."
 
 
 def test_a_failed_run_says_what_it_did_before():
@@ -130,10 +136,12 @@ def test_a_failed_run_says_what_it_did_before():
 
 @pytest.mark.parametrize(
     ("span", "text"),
-    [(0.04, "0.0 s"), (4.21, "4.2 s"), (59.9, "59.9 s"), (125, "2 min 5 s"), (3780, "1 h 3 min")],
+    [(0.04, "under 0.1 s"), (0.1, "0.1 s"), (4.21, "4.2 s"), (59.9, "59.9 s"), (125, "2 min 5 s"), (3780, "1 h 3 min")],
 )
 def test_durations_read_as_people_say_them(span, text):
-    assert words.duration(timedelta(seconds=span)) == text
+    shown = words.duration(timedelta(seconds=span))
+    assert shown.replace("\u00a0", " ") == text
+    assert not re.search(r"\d [a-z]", shown)  # no number parts from its unit
 
 
 def test_progress_counts_no_further_than_its_total():

@@ -15,6 +15,7 @@ from crmsync.sync.choices import LOOKS_ONLY, Action, Cause, ChangeOutcome, Kind,
 from crmsync.sync.models import SyncChange, SyncRun
 
 Text = str | Promise
+SHORTEST = 0.1  # seconds; whatever is shorter is only said to be so
 
 # --- Counting --------------------------------------------------------------------------------------------------------
 
@@ -62,7 +63,7 @@ LEFT_ALONE = ngettext_lazy("%(shown)s left alone", "%(shown)s left alone", "coun
 STALE = ngettext_lazy("%(shown)s left for the next sync", "%(shown)s left for the next sync", "count")
 DIFFER = ngettext_lazy("%(shown)s differs", "%(shown)s differ", "count")
 ALL_THE_SAME = ngettext_lazy(
-    "100 %% identical: %(shown)s contact compared.", "100 %% identical: %(shown)s contacts compared.", "count"
+    "100%% identical: %(shown)s contact compared.", "100%% identical: %(shown)s contacts compared.", "count"
 )
 FAILED = ngettext_lazy("%(shown)s failed", "%(shown)s failed", "count")
 
@@ -78,16 +79,18 @@ def counted(phrase: Any, count: int) -> str:
 
 
 def duration(span: timedelta | None) -> str:
-    """'4.2 s', '2 min 5 s' or '1 h 3 min'; '' for a run that has not ended."""
+    """'under 0.1 s', '4.2 s', '2 min 5 s' or '1 h 3 min'; '' for a run that has not ended."""
     if span is None:
         return ""
     seconds = span.total_seconds()
+    if seconds < SHORTEST:
+        return _("under %(seconds)s\u00a0s") % {"seconds": number_format(SHORTEST, 1)}
     if seconds < 60:
-        return _("%(seconds)s s") % {"seconds": number_format(seconds, 1)}
+        return _("%(seconds)s\u00a0s") % {"seconds": number_format(seconds, 1)}
     minutes, seconds = divmod(int(seconds), 60)
     if minutes < 60:
-        return _("%(minutes)d min %(seconds)d s") % {"minutes": minutes, "seconds": seconds}
-    return _("%(hours)d h %(minutes)d min") % {"hours": minutes // 60, "minutes": minutes % 60}
+        return _("%(minutes)d\u00a0min %(seconds)d\u00a0s") % {"minutes": minutes, "seconds": seconds}
+    return _("%(hours)d\u00a0h %(minutes)d\u00a0min") % {"hours": minutes // 60, "minutes": minutes % 60}
 
 
 def changes(run: SyncRun) -> list[str]:
@@ -169,12 +172,12 @@ def result(run: SyncRun, left_out: Mapping[str, int] | None = None) -> str:
 
 
 def verified(run: SyncRun) -> str:
-    """What a comparison found: '99.8 % identical, 7 differ.'"""
+    """What a comparison found: '99.8% identical, 7 differ.'"""
     compared, same = run.counts.get("compared", 0), run.counts.get("same", 0)
     if compared == same:
         return counted(ALL_THE_SAME, compared)
     percent = number_format(same * 1000 // compared / 10, 1)  # cut off: 100 is said only where it is true
-    return _("%(percent)s %% identical, %(differ)s.") % {
+    return _("%(percent)s%% identical, %(differ)s.") % {
         "percent": percent,
         "differ": counted(DIFFER, compared - same),
     }
@@ -191,7 +194,9 @@ def so_far(run: SyncRun) -> str:
 
 
 def took(run: SyncRun) -> str:
-    return f"{duration(run.duration)}." if run.duration is not None else ""
+    """How long it took, as a sentence; '' for less than a second, which is no news."""
+    is_news = run.duration is not None and run.duration >= timedelta(seconds=1)
+    return f"{duration(run.duration)}." if is_news else ""
 
 
 def progress(run: SyncRun) -> str:
@@ -212,7 +217,7 @@ def announcement(run: SyncRun, left_out: Mapping[str, int] | None = None) -> str
     """The state of a run for people who listen instead of looking; it changes at each `milestone` only."""
     if run.outcome != Outcome.RUNNING or run.cancel_requested or not run.total:
         return headline(run, left_out)
-    return f"{Step(run.step).label}: {tenths(run)}0 %"
+    return _("%(step)s: %(percent)s%%") % {"step": Step(run.step).label, "percent": tenths(run) * 10}
 
 
 def milestone(run: SyncRun) -> str:
