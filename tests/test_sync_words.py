@@ -13,6 +13,7 @@ from crmsync.sync.choices import Action, ChangeOutcome, Kind, Outcome, Reason, S
 from crmsync.sync.diff import field_change, mark, shown
 from crmsync.sync.engine import ERROR_CODES
 from crmsync.sync.models import SyncChange, SyncRun
+from crmsync.sync.spans import duration
 from exchange_setup.models import Trouble
 
 
@@ -139,9 +140,7 @@ def test_a_failed_run_says_what_it_did_before():
     [(0.04, "under 0.1 s"), (0.1, "0.1 s"), (4.21, "4.2 s"), (59.9, "59.9 s"), (125, "2 min 5 s"), (3780, "1 h 3 min")],
 )
 def test_durations_read_as_people_say_them(span, text):
-    shown = words.duration(timedelta(seconds=span))
-    assert shown.replace("\u00a0", " ") == text
-    assert not re.search(r"\d [a-z]", shown)  # no number parts from its unit
+    assert duration(timedelta(seconds=span)) == text.replace(" ", "\u00a0")
 
 
 def test_progress_counts_no_further_than_its_total():
@@ -233,5 +232,5 @@ def test_values_are_shown_as_people_write_them():
 def test_numbers_follow_the_language():
     with override("da"):
         assert words.number(1200) == "1.200"
-        assert words.duration(timedelta(seconds=4.2)).startswith("4,2")
+        assert duration(timedelta(seconds=4.2)).startswith("4,2")
         assert words.result(run(outlook=(12, 0, 0)))

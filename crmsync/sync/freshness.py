@@ -13,6 +13,7 @@ from django.utils.translation import ngettext
 from contacts.models import Contact
 from crmsync.sync.choices import Cause, ChangeOutcome
 from crmsync.sync.models import ContactLink, SyncChange
+from crmsync.sync.spans import unbroken
 from exchange_setup.models import ExchangeSync
 
 WINDOW = timedelta(days=7)
@@ -86,13 +87,13 @@ def in_minutes(span: timedelta) -> str:
     """'8 s', '4 min', '3 h' or '2 days', rounded up: nobody waited longer."""
     seconds = math.ceil(span.total_seconds())
     if seconds < 60:
-        return _("%(count)s\u00a0s") % {"count": max(seconds, 1)}
+        return unbroken(_("%(count)s s") % {"count": max(seconds, 1)})
     if seconds <= 120 * 60:
-        return _("%(count)s\u00a0min") % {"count": math.ceil(seconds / 60)}
+        return unbroken(_("%(count)s min") % {"count": math.ceil(seconds / 60)})
     if seconds <= 48 * 3600:
-        return _("%(count)s\u00a0h") % {"count": math.ceil(seconds / 3600)}
+        return unbroken(_("%(count)s h") % {"count": math.ceil(seconds / 3600)})
     days = math.ceil(seconds / 86_400)
-    return ngettext("%(count)s\u00a0day", "%(count)s\u00a0days", days) % {"count": days}
+    return unbroken(ngettext("%(count)s day", "%(count)s days", days) % {"count": days})
 
 
 def edits(now: datetime) -> Any:

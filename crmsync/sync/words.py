@@ -13,9 +13,9 @@ from django.utils.translation import gettext_lazy, ngettext_lazy
 from crmsync.sync import reasons
 from crmsync.sync.choices import LOOKS_ONLY, Action, Cause, ChangeOutcome, Kind, Outcome, Reason, Side, Step
 from crmsync.sync.models import SyncChange, SyncRun
+from crmsync.sync.spans import duration
 
 Text = str | Promise
-SHORTEST = 0.1  # seconds; whatever is shorter is only said to be so
 
 # --- Counting --------------------------------------------------------------------------------------------------------
 
@@ -76,21 +76,6 @@ def number(value: int) -> str:
 def counted(phrase: Any, count: int) -> str:
     """One of the phrases above with its number, in the right plural."""
     return str(phrase % {"count": count, "shown": number(count)})
-
-
-def duration(span: timedelta | None) -> str:
-    """'under 0.1 s', '4.2 s', '2 min 5 s' or '1 h 3 min'; '' for a run that has not ended."""
-    if span is None:
-        return ""
-    seconds = span.total_seconds()
-    if seconds < SHORTEST:
-        return _("under %(seconds)s\u00a0s") % {"seconds": number_format(SHORTEST, 1)}
-    if seconds < 60:
-        return _("%(seconds)s\u00a0s") % {"seconds": number_format(seconds, 1)}
-    minutes, seconds = divmod(int(seconds), 60)
-    if minutes < 60:
-        return _("%(minutes)d\u00a0min %(seconds)d\u00a0s") % {"minutes": minutes, "seconds": seconds}
-    return _("%(hours)d\u00a0h %(minutes)d\u00a0min") % {"hours": minutes // 60, "minutes": minutes % 60}
 
 
 def changes(run: SyncRun) -> list[str]:
