@@ -4,14 +4,12 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.utils import timezone
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
 from contacts.forms import COMPANY_PICKER, find_company, salespeople
 from contacts.models import Contact
 
-Text = str | Promise
 LEFT = ("", _("As it is"))
 
 
@@ -21,7 +19,7 @@ class ActForm(forms.Form):
     title: ClassVar[Any]
     button: ClassVar[Any]
     done: ClassVar[Any]
-    follows: ClassVar[Text] = ""
+    follows: ClassVar[Any] = ""
     icon: ClassVar[str] = "pencil"
     is_dangerous: ClassVar[bool] = False
 
@@ -111,7 +109,11 @@ class TrashForm(ActForm):
         "%(shown)s contacts were moved to the trash, from where you can restore them.",
         "count",
     )
-    follows = _("They stay in the trash for 30 days. In Outlook, the next sync does what each setup's rules say.")
+    follows = ngettext_lazy(
+        "It stays in the trash for 30 days. Whether its Outlook copies go too depends on each salesperson's rules.",
+        "They stay in the trash for 30 days. Whether their Outlook copies go too depends on each salesperson's rules.",
+        "count",
+    )
     icon = "trash-2"
     is_dangerous = True
 

@@ -6,6 +6,7 @@ from multiprocessing import Event, Value
 
 import pytest
 from django.conf import settings as product_settings
+from django.utils import translation
 from django_q.brokers import get_broker
 from django_q.models import Task
 from django_q.monitor import monitor
@@ -27,6 +28,12 @@ from tests.browser import (  # noqa: F401
 )
 from tests.outlook import Tenant
 from tests.scene import jens, stage  # noqa: F401
+
+
+@pytest.fixture(autouse=True)
+def english() -> None:
+    """Nobody goes on in the language of the page that was asked for last."""
+    translation.activate("en")
 
 
 @pytest.fixture(scope="session")

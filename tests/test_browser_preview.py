@@ -64,7 +64,7 @@ def test_a_held_sync_is_said_on_every_page_and_decided_cause_by_cause(
     assert barriers(page) == []
     page.get_by_role("group", name="Remove from Outlook").get_by_label("Park").check()
     page.get_by_role("group", name="Update in Outlook").get_by_label("Approve").check()
-    page.get_by_role("button", name="Decide").click()
+    page.get_by_role("button", name="Carry out these decisions").click()
 
     expect(page.get_by_text("What you parked waits for your decision.").first).to_be_visible()
     assert jens.card("Carla Nørgård")["jobTitle"] == "Boss" and len(jens.names()) == 4

@@ -67,7 +67,7 @@ def test_both_sides_are_compared_and_what_differs_is_listed(
     page = enter(filtered.setup.user)
     page.goto("/exchange-setup/")
     page.get_by_role("button", name="Compare both sides").click()
-    expect(page.get_by_role("dialog")).to_contain_text("50.0 % identical, 1 differs.")
+    expect(page.get_by_role("dialog")).to_contain_text("50.0% identical, 1 differs.")
     page.get_by_role("link", name="See what differs").click()
     expect(page.get_by_role("row", name="Anne Holm")).to_contain_text("Head of buying")
     assert barriers(page) == []

@@ -1,8 +1,12 @@
 """The Contacts list: search, filter, order, pages, all in the address."""
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
+from django.utils.formats import date_format
 from django.utils.html import escape
+from django.utils.timezone import localtime
 
 from contacts.models import Contact
 from tests.factories import CompanyFactory, LinkFactory, PersonFactory, SetupFactory, UserFactory
@@ -39,6 +43,14 @@ def test_it_lists_living_contacts_by_name(client):
     PersonFactory(first_name="Carl", surname="Dahl").trash(by=None)
     assert listed(client) == ["Anne Berg", "Bo Chen"]
     assert listed(client, "?trash=1") == ["Carl Dahl"]
+    page = client.get("/contacts/?trash=1").text
+    until = date_format(localtime(Contact.objects.get(name="Carl Dahl").deleted_at + timedelta(days=30)))
+    assert "Kept until" in page and f">{until}</td>" in page and "Kept until" not in client.get("/contacts/").text
+
+
+def test_a_filter_with_a_mistake_counts_nobody(client):
+    page = client.get("/contacts/?f-city=A>").text
+    assert "The filter has a mistake" in page and "0 contacts" not in page
 
 
 def test_the_number_of_queries_does_not_depend_on_the_number_of_contacts(client, user, django_assert_num_queries):

@@ -217,3 +217,25 @@ def test_each_contact_says_how_it_stands_with_my_outlook(client, user):
     setup.contact_filter = {"city": "A>"}
     setup.save()
     assert words()["New"] == "Left out"
+
+
+@pytest.mark.parametrize(
+    ("rule", "untouched"), [("stay_out", "Removed"), ("trash", "Removed"), ("put_back", "Next sync")]
+)
+def test_what_was_found_gone_from_the_folder_comes_back_only_by_the_rule_or_an_edit(client, user, rule, untouched):
+    setup = SetupFactory(user=user, contact_filter={"city": "A*"}, removed_rule=rule)
+    setup.enable()
+    gone = {"setup": setup, "gone": True, "contact_version": 1, "was_in_filter": True}
+    LinkFactory(contact=PersonFactory(name="Untouched", city="Aarhus"), **gone)
+    LinkFactory(contact=PersonFactory(name="Edited", city="Aarhus", version=2), **gone)
+    LinkFactory(setup=setup, contact=PersonFactory(name="Undone", city="Aarhus"), state="removed", left_by_undo=True)
+    LinkFactory(setup=setup, contact=PersonFactory(name="Noted", city="Aarhus"), state="removed")
+
+    def words():
+        column = client.get("/contacts/").context["listing"].extra_column
+        return {contact.name: str(column.marks[contact.pk].text) for contact in Contact.objects.alive()}
+
+    assert words() == {"Untouched": untouched, "Edited": "Next sync", "Undone": "Removed", "Noted": untouched}
+    setup.contact_filter, setup.left_filter_rule = {"city": "B*"}, "remove"
+    setup.save()
+    assert words()["Edited"] == "Removed"

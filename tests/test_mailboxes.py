@@ -106,6 +106,13 @@ def test_a_row_says_how_the_mailbox_is_doing(admin: Client, setup: ExchangeSync)
     assert row.result == "17 to Outlook, 5 to the CRM, 1 failed" and row.next_sync_at == setup.next_sync_at
 
 
+def test_a_run_that_is_held_is_told_before_what_the_last_one_did(admin: Client, setup: ExchangeSync) -> None:
+    RunFactory(setup=setup, outcome="failed")
+    RunFactory(setup=setup, outcome="held")
+    (row,) = [row for row in admin.get("/sync/mailboxes/").context["listing"].rows if row.setup == setup]
+    assert (row.health.label, row.result) == ("Held", "Held; before that: Failed")
+
+
 def test_those_that_need_a_look_come_first(admin: Client, setup: ExchangeSync) -> None:
     RunFactory(setup=SetupFactory(user__name="Zoe"), outcome="held")
     SetupFactory(user__name="Yrsa", trouble="folder_gone")
@@ -172,7 +179,7 @@ def test_nobodys_contacts_are_shown(admin: Client, setup: ExchangeSync) -> None:
     [
         ({}, {}, "is in both places."),
         ({"last_sync_at": None}, None, "The first sync has not run yet."),
-        ({}, {"outcome": "held"}, "A sync waits for a decision of Jette"),
+        ({}, {"outcome": "held"}, "A sync waits for Jette's decision"),
         ({}, {"outcome": "running", "step": "reading", "done": 3, "total": 9}, "Reading Outlook: 3 of 9."),
         ({}, {"outcome": "failed", "error": "unreachable"}, "Microsoft 365 could not be reached."),
         ({}, {"outcome": "failed", "error": "unheard_of"}, "The log has the details."),

@@ -206,6 +206,24 @@ def test_without_mail_a_forgotten_password_is_a_matter_for_an_administrator(clie
     assert "This server sends no mail." in page and "Send the link" not in page
 
 
+@pytest.mark.parametrize("path", ["/accounts/password/change/", "/accounts/reauthenticate/"])
+def test_without_mail_no_page_leads_to_a_link_by_mail(client: Client, anna: User, path: str) -> None:
+    client.force_login(anna)
+    page = client.get(path).text
+    assert "An administrator can give you a link" in page and 'href="/accounts/password/reset/"' not in page
+
+
+def test_a_used_link_offers_a_new_one_by_mail_only_where_mail_is_sent(client: Client, db: None, settings) -> None:
+    link = "/accounts/password/reset/key/1-set-password/"
+    page = client.get(link).text
+    assert "This link no longer works" in page and "Ask an administrator for a new link." in page
+    assert 'href="/accounts/password/reset/"' not in page
+    settings.EMAIL_IS_SENT = True
+    page = client.get(link).text
+    assert "Ask an administrator for a new link, or send yourself one." in page
+    assert 'href="/accounts/password/reset/"' in page
+
+
 def test_with_mail_a_link_sets_a_new_password_once(client: Client, anna: User, settings) -> None:
     settings.EMAIL_IS_SENT, settings.BASE_URL = True, "https://crm.contoso.example"
     client.post("/accounts/password/reset/", {"email": "Anna@crm.example"})

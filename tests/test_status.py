@@ -138,6 +138,16 @@ def edited(run: SyncRun, minutes: float, ago: float = 0) -> None:
     ChangeFactory(run=run, applied_at=applied, edited_at=applied - timedelta(minutes=minutes))
 
 
+def test_one_figure_is_said_where_half_took_as_long_as_nearly_all(client: Client) -> None:
+    run = RunFactory(setup=SetupFactory(last_sync_at=timezone.now()))
+    for _number in range(3):
+        edited(run, 0.01)
+    client.force_login(AdministratorFactory())
+    shown = client.get(f"/sync/mailboxes/{run.setup.user_id}/").text
+    assert "95% of the edits of the last 7 days arrived within 1\u00a0s." in shown
+    assert "3 edits: 95% arrived within 1\u00a0s." in client.get("/sync/status/").text
+
+
 def test_home_says_how_fast_my_own_edits_arrive(client: Client) -> None:
     run = RunFactory(setup=SetupFactory(last_sync_at=timezone.now()))
     for minutes in [3.2] * 60 + [9] * 36 + [500] * 4:
@@ -145,12 +155,14 @@ def test_home_says_how_fast_my_own_edits_arrive(client: Client) -> None:
     edited(run, 5000, ago=8)
     edited(RunFactory(), 5000)
     client.force_login(run.setup.user)
-    assert "Half of your edits arrive within 4 min, 95 % within 9 min." in client.get("/").text
+    assert "Half of your edits arrive within 4\u00a0min, 95% within 9\u00a0min." in client.get("/").text
 
     client.force_login(AdministratorFactory())
-    assert "arrived within 4 min, 95 % within 9 min" in client.get(f"/sync/mailboxes/{run.setup.user_id}/").text
+    assert (
+        "arrived within 4\u00a0min, 95% within 9\u00a0min" in client.get(f"/sync/mailboxes/{run.setup.user_id}/").text
+    )
     status = client.get("/sync/status/").context["status"]
-    assert [slow.freshness.most_shown for slow in status.slowest] == ["4 days", "9 min"]
+    assert [slow.freshness.most_shown for slow in status.slowest] == ["4\u00a0days", "9\u00a0min"]
     assert status.freshness.edits == 101
 
 

@@ -8,14 +8,14 @@ from contacts.models import Contact
 from crmsync.sync.choices import Outcome
 from crmsync.sync.engine import perform
 from crmsync.sync.leave import Verdict
-from crmsync.sync.models import SyncRun
+from crmsync.sync.models import ContactLink, SyncRun
 from crmsync.sync.report import as_json
 from crmsync.sync.runs import AlreadyDecided, approve, reject
 from crmsync.sync.sweep import sweep
 from crmsync.sync.verdicts import causes_of, decide
 from tests.compare import settle
 from tests.factories import ChangeFactory, PersonFactory, RunFactory, SetupFactory
-from tests.scene import edit
+from tests.scene import FOLDER, edit
 
 pytestmark = pytest.mark.django_db
 DELETE, UPDATE, CREATE = "delete-outlook-trashed", "update-outlook-edited_in_crm", "create-outlook-new_in_crm"
@@ -44,6 +44,52 @@ def say(run, **words):
     perform(run.pk)
     run.refresh_from_db()
     return as_json(run)
+
+
+@pytest.fixture
+def emptied(jens):
+    """Both contacts of the folder were thrown away in Outlook; the next sync is held."""
+    jens.setup.enable()
+    PersonFactory.create_batch(2)
+    jens.sync()
+    for item in list(jens.outlook.contacts(FOLDER)):
+        jens.outlook.remove(item["id"])
+    assert jens.sync()["outcome"] == "held"
+    return SyncRun.objects.get(outcome=Outcome.HELD)
+
+
+def test_an_emptied_folder_is_told_with_the_two_ways_back(client, jens, emptied):
+    client.force_login(jens.setup.user)
+    text = client.get(emptied.get_absolute_url()).text
+    assert "restore them from Deleted Items in Outlook, then reject this; or approve it and run a full sync" in text
+    assert "Stop syncing" in text and text.index("Rejecting changes nothing") < text.index('id="verdicts"')
+
+
+def test_an_emptied_folder_is_said_to_come_back_by_a_full_sync_only_where_it_does(client, jens, emptied):
+    reject(emptied, jens.setup.user)
+    jens.change(removed_rule="trash")
+    assert jens.sync()["outcome"] == "held"
+    client.force_login(jens.setup.user)
+    text = client.get(SyncRun.objects.latest("pk").get_absolute_url()).text
+    assert "Deleted Items in Outlook, then reject this." in text and "full sync, which" not in text
+
+
+def test_what_was_thrown_away_by_mistake_comes_back_by_restoring_and_rejecting(jens, emptied):
+    for item in list(jens.outlook.contacts("Deleted Items")):
+        jens.outlook.restore(item["id"])
+    reject(emptied, jens.setup.user)
+    assert jens.sync()["outcome"] == "done" and len(jens.names()) == 2
+    assert ContactLink.objects.filter(state="linked", gone=False).count() == 2
+    settle(jens, runs=2)
+
+
+def test_what_was_thrown_away_by_mistake_comes_back_by_approving_and_a_full_sync(jens, emptied):
+    approve(emptied, jens.setup.user)
+    perform(emptied.pk)
+    assert jens.names() == []
+    jens.sync(full=True)
+    assert len(jens.names()) == 2
+    settle(jens, runs=2)
 
 
 def test_the_plan_is_counted_by_kind_and_cause(held):

@@ -14,7 +14,7 @@ from crmsync.sync.runs import request_run
 from crmsync.sync.undo import can_be_undone
 from exchange_setup.models import ExchangeSync, MailboxSignIn
 from tests.connect import connect, connected_setup
-from tests.factories import PersonFactory, UserFactory
+from tests.factories import AdministratorFactory, PersonFactory, UserFactory
 from tests.outlook import Tenant
 from tests.scene import FOLDER, Salesperson, edit, outlook_person
 
@@ -40,6 +40,22 @@ def carry_out() -> SyncRun:
 
 def reasons(run: SyncRun) -> dict[str, str]:
     return dict(run.changes.filter(outcome=ChangeOutcome.SKIPPED).values_list("name", "reason"))
+
+
+def test_every_page_counts_only_what_is_still_in_the_folder(browser: Client, jens: Salesperson, settings: Any) -> None:
+    settings.SYNC_DELETE_LIMIT = settings.SYNC_DELETE_PERCENT = 0
+    PersonFactory.create_batch(2)
+    jens.sync()
+    for card in list(jens.outlook.contacts(FOLDER)):
+        jens.outlook.remove(card["id"])
+    assert jens.sync()["outcome"] == Outcome.HELD
+    assert browser.get("/").context["home"].linked == 0
+    page = browser.get("/sync/disconnect/").content.decode()
+    assert "None of them is in the folder now." in page and "0 contacts" not in page
+    browser.force_login(AdministratorFactory())
+    (row,) = (row for row in browser.get("/sync/mailboxes/").context["listing"].rows if row.setup)
+    assert row.linked == 0
+    assert row.result.startswith("Held")
 
 
 def test_only_what_the_crm_put_there_and_nobody_has_changed_since_is_removed(browser: Client, jens: Salesperson):

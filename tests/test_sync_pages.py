@@ -51,6 +51,15 @@ def test_every_page_asks_for_a_sign_in(client, url):
     assert response.status_code == 302 and response.url.startswith("/accounts/login/")
 
 
+def test_the_log_of_somebody_without_a_setup_leads_there_and_not_to_a_sync(client, mine, setup):
+    setup.enable()
+    assert "Sync with Microsoft 365</a>" in text(mine.get("/sync/"))
+    client.force_login(UserFactory())
+    page = text(client.get("/sync/"))
+    assert "Sync with Microsoft 365</a>" not in page
+    assert "btn-primary empty-action" in page
+
+
 def test_the_log_lists_my_runs_with_what_they_did_and_nobody_elses(mine, setup):
     RunFactory(setup=setup, counts=COUNTS)
     RunFactory(setup=SetupFactory(), counts=COUNTS | {"skipped": 77})

@@ -127,7 +127,8 @@ def test_the_chip_is_cheap(mine, setup):
 
 
 def test_nothing_left_out_is_a_good_sign(mine):
-    assert "Nothing is left out" in text(mine.get("/sync/left-out/"))
+    page = text(mine.get("/sync/left-out/"))
+    assert "Nothing is left out" in page and "0 contacts" not in page
 
 
 def test_everything_left_out_is_listed_with_its_reason_and_what_to_do(mine, setup):
@@ -215,7 +216,18 @@ def test_the_box_says_why_a_contact_is_not_in_outlook(mine, anne, values, words)
 
 
 def test_a_company_is_not_for_outlook(mine, setup):
-    assert "Only people are synced." in panel(mine, CompanyFactory())
+    box = panel(mine, CompanyFactory())
+    assert "Only people are synced. It stays out of your Outlook." in box and "change its type" in box
+
+
+@pytest.mark.parametrize(
+    "values", [{"deleted_at": timezone.now()}, {"email": ""}, {"email": "anne@"}, {"name": ""}, {"type": "company"}]
+)
+def test_nothing_is_said_about_a_copy_in_outlook_where_there_is_none(mine, anne, values):
+    change(anne, **values)
+    box = panel(mine, anne)
+    assert "It stays out of your Outlook." in box
+    assert "on both sides" not in box and "in Outlook too" not in box
 
 
 def test_what_the_user_removed_stays_out_with_the_way_back(mine, setup, anne):

@@ -191,7 +191,7 @@ def test_the_progress_asks_again_until_the_run_rests(mine, setup):
 def test_the_progress_is_spoken_only_when_there_is_news(mine, setup):
     run = RunFactory(setup=setup, outcome="running", step="applying", done=340, total=1200)
     first = text(mine.get(f"/sync/runs/{run.pk}/progress/", headers=HTMX))
-    assert "Carrying out the changes: 20 %" in first
+    assert "Carrying out the changes: 20%" in first
     (url,) = re.findall(r'hx-get="([^"]+)"', first)
     SyncRun.objects.filter(pk=run.pk).update(done=350)
     assert "run-said" not in text(mine.get(url, headers=HTMX))

@@ -13,6 +13,7 @@ from crmsync.sync.choices import Action, ChangeOutcome, Kind, Outcome, Reason, S
 from crmsync.sync.diff import field_change, mark, shown
 from crmsync.sync.engine import ERROR_CODES
 from crmsync.sync.models import SyncChange, SyncRun
+from crmsync.sync.spans import duration
 from exchange_setup.models import Trouble
 
 
@@ -119,7 +120,13 @@ def test_a_preview_speaks_of_what_is_to_be_done():
 def test_the_headline_of_a_finished_run_ends_with_its_duration():
     began = timezone.now()
     done = run(outlook=(12, 0, 0), started_at=began, finished_at=began + timedelta(seconds=4.2))
-    assert words.headline(done) == "12 created in Outlook. 4.2 s."
+    assert words.headline(done) == "12 created in Outlook. 4.2\u00a0s."
+
+
+def test_less_than_a_second_is_not_worth_a_word():
+    began = timezone.now()
+    done = run(outlook=(12, 0, 0), started_at=began, finished_at=began + timedelta(seconds=0.9))
+    assert words.headline(done) == "12 created in Outlook."
 
 
 def test_a_failed_run_says_what_it_did_before():
@@ -130,10 +137,10 @@ def test_a_failed_run_says_what_it_did_before():
 
 @pytest.mark.parametrize(
     ("span", "text"),
-    [(0.04, "0.0 s"), (4.21, "4.2 s"), (59.9, "59.9 s"), (125, "2 min 5 s"), (3780, "1 h 3 min")],
+    [(0.04, "under 0.1 s"), (0.1, "0.1 s"), (4.21, "4.2 s"), (59.9, "59.9 s"), (125, "2 min 5 s"), (3780, "1 h 3 min")],
 )
 def test_durations_read_as_people_say_them(span, text):
-    assert words.duration(timedelta(seconds=span)) == text
+    assert duration(timedelta(seconds=span)) == text.replace(" ", "\u00a0")
 
 
 def test_progress_counts_no_further_than_its_total():
@@ -225,5 +232,5 @@ def test_values_are_shown_as_people_write_them():
 def test_numbers_follow_the_language():
     with override("da"):
         assert words.number(1200) == "1.200"
-        assert words.duration(timedelta(seconds=4.2)).startswith("4,2")
+        assert duration(timedelta(seconds=4.2)).startswith("4,2")
         assert words.result(run(outlook=(12, 0, 0)))

@@ -18,6 +18,7 @@ from django.utils.translation.template import templatize
 
 from crmsync.sync import words
 from crmsync.sync.choices import Reason
+from crmsync.sync.spans import duration
 from tests.factories import AdministratorFactory, ChangeFactory, LinkFactory, RunFactory, SetupFactory, UserFactory
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -391,7 +392,7 @@ def test_the_mail_with_a_link_for_a_new_password_is_in_danish(client: Client, db
     assert message.body.strip().startswith("Hej Bo\n\nNogen,")
 
 
-@pytest.mark.parametrize(("language", "shown"), [("en", "1,200 · 4.2 s"), ("da", "1.200 · 4,2 s")])
+@pytest.mark.parametrize(("language", "shown"), [("en", "1,200 · 4.2\u00a0s"), ("da", "1.200 · 4,2\u00a0s")])
 def test_numbers_are_written_as_the_reader_writes_them(language: str, shown: str) -> None:
     with translation.override(language):
-        assert f"{words.number(1200)} · {words.duration(timedelta(seconds=4.2))}" == shown
+        assert f"{words.number(1200)} · {duration(timedelta(seconds=4.2))}" == shown

@@ -161,6 +161,24 @@ def test_an_item_and_a_contact_that_the_links_lost_are_found_and_paired_again(sy
 # --- What it costs, and what it waits for ----------------------------------------------------------------------------
 
 
+def test_what_an_undo_left_apart_is_not_put_down_to_outlook_alone(client, synced: Salesperson) -> None:
+    edit(Contact.objects.get(first_name="Anne"), city="Odense")
+    synced.sync()
+    synced.undo()
+    synced.sync()
+    assert [(row["name"], row["cause"]) for row in synced.verify()["differences"]] == [("Anne Holm", "own_way")]
+    client.force_login(synced.setup.user)
+    page = client.get(SyncRun.objects.latest("pk").get_absolute_url()).text
+    assert "Both sides agreed to differ: after an undo, or as Outlook writes it" in page
+
+
+def test_what_was_left_out_is_told_as_of_the_comparison(client, synced: Salesperson) -> None:
+    client.force_login(synced.setup.user)
+    run = RunFactory(setup=synced.setup, kind="verify", counts={"compared": 3, "same": 3, "left_out": 12})
+    text = client.get(f"/sync/verify/{run.pk}/").text
+    assert "12 more were left out of the sync" in text and "Show what is left out now" in text
+
+
 def test_it_costs_the_pages_of_the_folder_and_a_constant_number_of_queries_each(
     synced: Salesperson, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -231,13 +249,13 @@ def test_the_page_lists_each_difference_and_others_see_no_names(client, synced: 
     run = synced.verify()["run"]
     client.force_login(synced.setup.user)
     page = text(client.get(f"/sync/verify/{run}/"))
-    assert "66.6 % identical, 1 differs." in page and "Anne Holm" in page and "Odense" in page
+    assert "66.6% identical, 1 differs." in page and "Anne Holm" in page and "Odense" in page
     assert "Anne Holm" not in text(client.get(f"/sync/verify/{run}/?cause=unknown"))
-    assert "66.6 % identical" in text(client.get("/sync/verify/last/"))
-    assert "66.6 % identical" in text(client.get("/sync/start/?kind=full"))
+    assert "66.6% identical" in text(client.get("/sync/verify/last/"))
+    assert "66.6% identical" in text(client.get("/sync/start/?kind=full"))
     client.force_login(AdministratorFactory())
     page = text(client.get(f"/sync/verify/{run}/"))
-    assert "66.6 % identical" in page and "Anne" not in page and "Odense" not in page
+    assert "66.6% identical" in page and "Anne" not in page and "Odense" not in page
     client.force_login(UserFactory())
     assert client.get(f"/sync/verify/{run}/").status_code == 404
     assert client.post("/sync/verify/").status_code == 404
@@ -270,7 +288,7 @@ def test_a_comparison_is_no_sync_to_the_top_bar(client, synced: Salesperson) -> 
 def test_the_command_reports_and_exits_with_four_where_nobody_knows_the_cause(synced: Salesperson) -> None:
     out = StringIO()
     call_command("verify_contacts", user=synced.setup.user.email, stdout=out)
-    assert "100 % identical: 3 contacts compared." in out.getvalue()
+    assert "100% identical: 3 contacts compared." in out.getvalue()
     Contact.objects.filter(first_name="Anne").update(city="Vejle")
     out = StringIO()
     with pytest.raises(SystemExit) as ended:

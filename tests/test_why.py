@@ -1,6 +1,7 @@
 """Why a contact is, or isn't, in an Outlook: the page, the command, and that the next sync does as they say."""
 
 import json
+from datetime import UTC, datetime
 from io import StringIO
 from typing import Any
 
@@ -98,7 +99,42 @@ def test_a_company_and_a_wrong_filter_are_told_and_break_nothing(mine, setup, an
     assert "Only people are synced." in page(mine, CompanyFactory())
     setup.contact_filter = {"city": "'A"}
     setup.save()
-    assert "The filter has a mistake in it" in page(mine, anne)
+    text = page(mine, anne)
+    assert "The filter can be read" in text and "Your filter has a mistake in it." in text
+
+
+@pytest.mark.parametrize(
+    ("values", "text", "value"),
+    [
+        ({"deleted_at": datetime(2026, 11, 3, 12, tzinfo=UTC)}, "It is not in the CRM's trash", "moved there on"),
+        ({"privacy_blocked": True}, "It is not privacy blocked", "it is blocked"),
+        ({"name": ""}, "It has a name", "it has none"),
+        ({"email": ""}, "It has a valid e-mail", "it has none"),
+        ({"city": "Ribe"}, "The filter selects it", "not by City"),
+    ],
+)
+def test_a_failed_check_is_a_condition_with_what_is_the_case(setup, anne, values, text, value):
+    Contact.objects.filter(pk=anne.pk).update(**values)
+    (failed,) = (check for check in answer_of(anne, setup.user).checks if check.passes is False)
+    assert str(failed.text) == text and failed.value.startswith(value)
+
+
+@pytest.mark.parametrize(
+    ("link", "value"), [({"gone": True}, "no longer there"), ({"state": "removed"}, "you removed it there")]
+)
+def test_what_left_the_folder_fails_the_check_that_it_is_there(setup, anne, link, value):
+    LinkFactory(setup=setup, contact=anne, contact_version=1, **link)
+    (failed,) = (check for check in answer_of(anne, setup.user).checks if check.passes is False)
+    assert (str(failed.text), failed.value) == ("It is in Outlook", value)
+
+
+def test_no_filter_decides_where_there_is_none(setup, anne):
+    assert "Set to “by filter”" in [str(check.text) for check in answer_of(anne, setup.user).checks]
+    type(setup).objects.filter(pk=setup.pk).update(contact_filter={})
+    assert "choice" not in [check.code for check in answer_of(anne, setup.user).checks]
+    ContactPreference.objects.create(setup=setup, contact=anne, choice="never")
+    (failed,) = (check for check in answer_of(anne, setup.user).checks if check.passes is False)
+    assert (str(failed.text), str(failed.value)) == ("It is not set to “never”", "it is set so")
 
 
 def test_never_is_undone_and_always_goes_above_the_filter_from_the_page_itself(mine, setup, anne):
@@ -244,6 +280,42 @@ def test_what_was_undone_or_dropped_is_not_said_to_be_so(jens: Salesperson, sett
     assert jens.sync()["outcome"] == "held"
     reject(SyncRun.objects.latest("pk"), jens.setup.user)
     assert answer_of(anne, jens.setup.user).last_look.what == "Remove from Outlook · Left for the next sync"
+
+
+@pytest.mark.parametrize(
+    ("rule", "state", "reason"),
+    [("stay_out", "left_out", "gone_stays_out"), ("trash", "left_out", "gone_to_trash"), ("put_back", "due", "")],
+)
+@pytest.mark.parametrize("was_edited", [False, True])
+def test_what_was_found_gone_from_the_folder_is_told_as_the_held_sync_means_it(
+    jens: Salesperson, settings: Any, client: Any, rule: str, state: str, reason: str, was_edited: bool
+) -> None:
+    settings.SYNC_DELETE_LIMIT = settings.SYNC_DELETE_PERCENT = 0
+    jens.setup.enable()
+    jens.change(removed_rule=rule)
+    anne, bo = PersonFactory(first_name="Anne", city="Aarhus"), PersonFactory(first_name="Bo")
+    jens.sync()
+    for person in (anne, bo):
+        jens.outlook.remove(jens.card(person.name)["id"])
+    if was_edited:
+        edit(anne, city="Odense")
+    assert jens.sync()["outcome"] == "held"
+    said = answer_of(anne, jens.setup.user)
+    assert (said.verdict.state.value, said.verdict.reason) == (("due", "") if was_edited else (state, reason))
+    assert not said.is_in_outlook
+    assert {row.before.changed for row in said.pending} <= {""}
+    text = page_of(client, jens.setup.user, anne)
+    assert "Why isn't" in text and "In Outlook since" not in text
+    assert "Since" not in client.get(f"/sync/contacts/{anne.number}/").content.decode()
+    administrator = AdministratorFactory()
+    text = page_of(client, administrator, anne, f"?user={jens.setup.user.pk}")
+    assert f"A sync is held; only {jens.setup.user} can decide." in text and "The next sync does it." not in text
+
+
+def test_the_next_sync_is_not_told_twice(mine, setup, anne):
+    text = page(mine, anne)
+    assert text.count("Goes to your Outlook with the next sync") == 1
+    assert "<dt>Next sync</dt>" not in text
 
 
 # --- The command -----------------------------------------------------------------------------------------------------

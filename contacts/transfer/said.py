@@ -16,7 +16,7 @@ class Said(str):
 
 def said(text: str, **values: Any) -> Said:
     """`text`, one of the catalogue's, with `values` in it."""
-    sentence = Said(translation.gettext(text) % values)
+    sentence = Said(translation.gettext(text) % values if values else translation.gettext(text))
     sentence.text, sentence.values = text, values
     return sentence
 
@@ -38,6 +38,6 @@ def told(stored: str) -> str:
     """What was kept, in the language of now; plain text as it is."""
     try:
         text, values = json.loads(stored)
-    except ValueError:
+    except (ValueError, TypeError):
         return stored
     return said(text, **values)

@@ -53,6 +53,7 @@ def ask(
         "form": form,
         "title": counted(form.title, count),
         "button": counted(form.button, count),
+        "follows": counted(form.follows, count),
         "missing": max(asked_for - count, 0),
         "now": timezone.now(),
     }

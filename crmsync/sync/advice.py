@@ -91,7 +91,7 @@ def of_sign_in(user: Any, setup: ExchangeSync, run: SyncRun | None) -> str:
 
 
 def of_held(user: Any, setup: ExchangeSync, run: SyncRun | None) -> str:
-    return _("A sync waits for a decision of %(user)s.") % {"user": user}
+    return _("A sync waits for %(user)s's decision.") % {"user": user}
 
 
 def of_late(user: Any, setup: ExchangeSync, run: SyncRun | None) -> str:

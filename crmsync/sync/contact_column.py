@@ -15,7 +15,7 @@ from crmsync.sync.choices import LinkState, Preference, Reason
 from crmsync.sync.explain import is_behind, unfit
 from crmsync.sync.models import ContactLink
 from crmsync.sync.words import Text
-from exchange_setup.models import ExchangeSync
+from exchange_setup.models import ExchangeSync, LeftFilterRule, RemovedRule
 
 IN_OUTLOOK = Mark("check", "ok", _("In Outlook"))
 NEXT_SYNC = pgettext_lazy("where a contact stands, in a narrow column", "Next sync")
@@ -32,7 +32,9 @@ SHORT: dict[str, Text] = {
     Reason.REMOVED_IN_OUTLOOK: _("Removed"),
     Reason.NEVER: _("Never"),
 }
-READ = ["setup_id", "contact_id", "state", "gone", "problem", "dirty", "contact_version"]
+READ = [
+    "setup_id", "contact_id", "state", "gone", "problem", "dirty", "contact_version", "was_in_filter", "left_by_undo",
+]  # fmt: skip
 
 
 @dataclass
@@ -42,6 +44,8 @@ class Known:
     links: Mapping[int, ContactLink]
     choices: Mapping[int, str]
     selected: set[int] | None = field(default_factory=set)
+    puts_back: bool = False
+    removes_left: bool = False
 
 
 def outlook_column(contacts: Sequence[Contact], user: AbstractBaseUser) -> ExtraColumn | None:
@@ -58,9 +62,14 @@ def look_up(setup: ExchangeSync, keys: list[int]) -> Known:
     choices: dict[int, Any] = dict(setup.preferences.filter(contact__in=keys).values_list("contact_id", "choice"))
     try:
         passes = Contact.objects.filter(as_q(setup.contact_filter, setup.user), pk__in=keys)
-        return Known(links, choices, set(passes.values_list("pk", flat=True)))
+        selected = set(passes.values_list("pk", flat=True))
     except FilterError:
-        return Known(links, choices, None)
+        selected = None
+    return Known(
+        links, choices, selected,
+        puts_back=setup.removed_rule == RemovedRule.PUT_BACK,
+        removes_left=setup.left_filter_rule == LeftFilterRule.REMOVE,
+    )  # fmt: skip
 
 
 def mark(contact: Contact, known: Known) -> Mark:
@@ -75,13 +84,24 @@ def mark(contact: Contact, known: Known) -> Mark:
         return ON_ITS_WAY
     if reason := unfit(contact, choice):
         return left_out(reason)
-    if link and link.state == LinkState.REMOVED:
-        return left_out(Reason.REMOVED_IN_OUTLOOK)
+    if link and link.state in (LinkState.REMOVED, LinkState.LINKED):
+        return NEXT if comes_back(contact, link, known, choice) else left_out(Reason.REMOVED_IN_OUTLOOK)
     if choice != Preference.ALWAYS and known.selected is None:
         return Mark("minus", "muted", _("Left out"), _("Your filter has a mistake in it."))
     if choice != Preference.ALWAYS and contact.pk not in known.selected:
         return Mark("minus", "muted", _("Not in filter"), _("Your filter does not select it."))
     return left_out(link.problem) if link and link.problem else NEXT
+
+
+def comes_back(contact: Contact, link: ContactLink, known: Known, choice: str) -> bool:
+    """Whether the next sync puts back what the user took out of the folder, a sync having noted it already or not."""
+    if known.selected is None:
+        return False
+    is_selected = choice == Preference.ALWAYS or contact.pk in known.selected
+    if link.state == LinkState.REMOVED:
+        return known.puts_back and is_selected and not link.left_by_undo
+    left = known.removes_left and link.was_in_filter and not is_selected
+    return not left and (known.puts_back or link.contact_version != contact.version)
 
 
 def left_out(reason: str) -> Mark:

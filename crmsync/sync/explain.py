@@ -1,6 +1,7 @@
 """Why is this contact in my Outlook, or why is it not? In a few words; `why` has the full answer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import Enum
 
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -15,7 +16,7 @@ from crmsync.sync.facts import Facts
 from crmsync.sync.fields import NAMES, complete, same
 from crmsync.sync.forms import BY_FILTER, PreferenceForm
 from crmsync.sync.models import ContactLink, SyncChange
-from crmsync.sync.plan import DELETE
+from crmsync.sync.plan import DELETE, Plan, Write
 from crmsync.sync.reasons import Advice, Button
 from crmsync.sync.reconsider import losers
 from crmsync.sync.words import Text
@@ -44,12 +45,19 @@ LOOKS: dict[State, tuple[str, str, Text]] = {
     State.OUT: ("minus", "muted", _("Not in your Outlook")),
 }
 
+# Reasons whose advice is about both sides; of a contact without a copy in Outlook only the CRM's half is true.
+WITHOUT_COPY: dict[str, Text | None] = {
+    Reason.IN_TRASH: _("Restore the contact, if it should be synced."),
+    **dict.fromkeys((Reason.NOT_A_PERSON, Reason.NO_EMAIL, Reason.NO_NAME, Reason.BAD_EMAIL, Reason.NEVER)),
+}
+
 # What went wrong at the last try; everything else that keeps a contact out is asked afresh.
 FAILED = (Reason.REFUSED, Reason.NO_ANSWER, Reason.BROKEN)
 
 NO_SETUP, WRONG_FILTER, NOT_IN_FILTER, LEFT_BY_UNDO = "no_setup", "wrong_filter", "not_in_filter", "left_by_undo"
 SETTLED_SHOWN = 3
 LEAVES_TRASHED, LEAVES_NEVER, LEAVES_FILTER = "leaves_trashed", "leaves_never", "leaves_filter"
+GONE_STAYS_OUT, GONE_TO_TRASH = "gone_stays_out", "gone_to_trash"
 CHANGE_FILTER = Button(_("Change the filter"), reasons.SETUP)
 
 ADVICE: dict[str, Advice] = {
@@ -76,6 +84,17 @@ ADVICE: dict[str, Advice] = {
         _("The CRM keeps it, and no rule puts it back."),
         _("A full sync puts it back."),
         reasons.FULL_SYNC,
+    ),
+    GONE_STAYS_OUT: Advice(
+        _("You removed it from your Outlook folder."),
+        _("The next sync takes note of it: the CRM keeps it, and it stays out of your Outlook."),
+        _("After that a full sync puts it back."),
+    ),
+    GONE_TO_TRASH: Advice(
+        _("You removed it from your Outlook folder."),
+        _("By your rules the next sync moves it to the CRM's trash."),
+        _("To keep it, change the rule before that."),
+        reasons.CHANGE_RULES,
     ),
     LEAVES_TRASHED: Advice(
         _("It is in the CRM's trash."),
@@ -120,7 +139,11 @@ class Verdict:
 
     @property
     def advice(self) -> Advice | None:
-        return ADVICE.get(self.reason) or reasons.about(self.reason)
+        found = ADVICE.get(self.reason) or reasons.about(self.reason)
+        if found is None or self.state is not State.OUT or self.reason not in WITHOUT_COPY:
+            return found
+        can_do = WITHOUT_COPY[self.reason] or found.can_do
+        return replace(found, did=_("It stays out of your Outlook."), can_do=can_do)
 
     @property
     def named(self) -> list[str]:
@@ -153,9 +176,15 @@ class Panel:
         return "" if here else advice.url(self.contact)
 
     @property
+    def since(self) -> datetime | None:
+        """Since when it has been in Outlook; None where it isn't there."""
+        is_there = self.link and self.link.state == LinkState.LINKED and not self.link.gone
+        return self.link.linked_at if self.link and is_there else None
+
+    @property
     def differs(self) -> list[Text]:
         """The fields in which both sides have agreed to differ, as they do after an undo."""
-        if self.link is None or self.link.state != LinkState.LINKED:
+        if self.link is None or self.link.state != LinkState.LINKED or self.link.gone:
             return []
         crm, outlook = complete(self.link.base_crm), complete(self.link.base_outlook)
         held_out = {"notes", *self.link.kept_out}
@@ -228,12 +257,23 @@ def why_not(facts: Facts, link: ContactLink | None) -> Verdict | None:
         return None if facts.comes_back else Verdict(State.OUT, Reason.REMOVED_IN_OUTLOOK)
     if facts.filter_error:
         return Verdict(State.OUT, WRONG_FILTER)
+    if facts.plan and link and link.gone:
+        return of_gone(facts.plan)
     if facts.choice != Preference.ALWAYS and not facts.is_selected:
         return Verdict(State.OUT, NOT_IN_FILTER)
     reason, detail = facts.why_left_out()
     if not reason and link and link.problem in FAILED:
         reason, detail = link.problem, link.problem_detail
     return Verdict(State.OUT, reason, detail) if reason else None
+
+
+def of_gone(plan: Plan) -> Verdict | None:
+    """Why a pair that its owner has just taken out of Outlook stays out; None when the next sync puts it back."""
+    if isinstance(plan.outlook, Write):
+        return None
+    if plan.stays_out:
+        return Verdict(State.OUT, GONE_STAYS_OUT)
+    return Verdict(State.OUT, GONE_TO_TRASH if plan.crm is DELETE else NOT_IN_FILTER)
 
 
 def unfit(contact: Contact, choice: str) -> str:

@@ -128,7 +128,8 @@ class Facts:
         crm, outlook, _base = self.sides
         to_outlook = self.plan.outlook.fields if isinstance(self.plan.outlook, Write) else {}
         to_crm = self.plan.crm.fields if isinstance(self.plan.crm, Write) else {}
-        rows = [Pending(Side.OUTLOOK, name, outlook[name], value) for name, value in to_outlook.items()]
+        held = {} if self.link and self.link.gone else outlook
+        rows = [Pending(Side.OUTLOOK, name, held.get(name, ""), value) for name, value in to_outlook.items()]
         return rows + [Pending(Side.CRM, name, crm[name], value) for name, value in to_crm.items()]
 
     def why_left_out(self) -> tuple[str, str]:

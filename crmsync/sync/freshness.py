@@ -13,6 +13,7 @@ from django.utils.translation import ngettext
 from contacts.models import Contact
 from crmsync.sync.choices import Cause, ChangeOutcome
 from crmsync.sync.models import ContactLink, SyncChange
+from crmsync.sync.spans import unbroken
 from exchange_setup.models import ExchangeSync
 
 WINDOW = timedelta(days=7)
@@ -40,7 +41,7 @@ def edited_at(setup: ExchangeSync, cause: str, contact: Contact | None, link: Co
 
 @dataclass(frozen=True)
 class Freshness:
-    """Of `edits`, half arrived within `half`, 95 % within `most`."""
+    """Of `edits`, half arrived within `half`, 95% within `most`."""
 
     edits: int
     half: timedelta
@@ -54,17 +55,19 @@ class Freshness:
 
     @property
     def sentence(self) -> str:
-        """'Half of your edits arrive within 4 min, 95 % within 14 min.'"""
+        """'Half of your edits arrive within 4 min, 95% within 14 min.'"""
         values = {"half": in_minutes(self.half), "most": in_minutes(self.most)}
         if values["half"] == values["most"]:
-            return _("95 %% of your edits arrive within %(most)s.") % values
-        return _("Half of your edits arrive within %(half)s, 95 %% within %(most)s.") % values
+            return _("95%% of your edits arrive within %(most)s.") % values
+        return _("Half of your edits arrive within %(half)s, 95%% within %(most)s.") % values
 
     @property
     def about_others(self) -> str:
         """The same of somebody else's mailbox."""
         values = {"half": self.half_shown, "most": self.most_shown}
-        return _("Half of the edits of the last 7 days arrived within %(half)s, 95 %% within %(most)s.") % values
+        if self.half_shown == self.most_shown:
+            return _("95%% of the edits of the last 7 days arrived within %(most)s.") % values
+        return _("Half of the edits of the last 7 days arrived within %(half)s, 95%% within %(most)s.") % values
 
     @property
     def half_shown(self) -> str:
@@ -84,13 +87,13 @@ def in_minutes(span: timedelta) -> str:
     """'8 s', '4 min', '3 h' or '2 days', rounded up: nobody waited longer."""
     seconds = math.ceil(span.total_seconds())
     if seconds < 60:
-        return _("%(count)s s") % {"count": max(seconds, 1)}
+        return unbroken(_("%(count)s s") % {"count": max(seconds, 1)})
     if seconds <= 120 * 60:
-        return _("%(count)s min") % {"count": math.ceil(seconds / 60)}
+        return unbroken(_("%(count)s min") % {"count": math.ceil(seconds / 60)})
     if seconds <= 48 * 3600:
-        return _("%(count)s h") % {"count": math.ceil(seconds / 3600)}
+        return unbroken(_("%(count)s h") % {"count": math.ceil(seconds / 3600)})
     days = math.ceil(seconds / 86_400)
-    return ngettext("%(count)s day", "%(count)s days", days) % {"count": days}
+    return unbroken(ngettext("%(count)s day", "%(count)s days", days) % {"count": days})
 
 
 def edits(now: datetime) -> Any:

@@ -141,7 +141,7 @@ class Home:
             [*needs_of_sync(setup, run), *needs_of_contacts(problems), *others][:MOST_NEEDS],
             Chart.of(per_day(busy), today),
             recent_changes(busy),
-            setup.links.filter(state=LinkState.LINKED).count(),
+            setup.links.filter(state=LinkState.LINKED, gone=False).count(),
             problems.total(),
             health,
             of_setup(setup, timezone.now()),
@@ -172,7 +172,7 @@ def needs_of_sync(setup: ExchangeSync, run: SyncRun | None) -> list[Need]:
     if run and run.outcome == Outcome.HELD:
         why = " ".join(brake.sentence for brake in words.brakes(run))
         is_undo = run.kind == Kind.UNDO
-        text = _("An undo waits for your word.") if is_undo else _("A sync is held: it waits for your word.")
+        text = _("An undo waits for your decision.") if is_undo else _("A sync is held: it waits for your decision.")
         found.append(Need("hand", "warn", text, why, _("Look and decide"), run.get_absolute_url()))
     if setup.trouble:
         found.append(trouble(setup.trouble))

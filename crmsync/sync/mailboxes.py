@@ -61,8 +61,12 @@ class Row:
 
     @property
     def result(self) -> str:
-        """What the last run did, in a few words; '' before the first one."""
-        return in_brief(self.run) if self.run else ""
+        """How the open run stands and what the last one did, in a few words; '' before the first one."""
+        last = in_brief(self.run) if self.run else ""
+        if self.open_run is None:
+            return last
+        now = self.open_run.get_outcome_display()
+        return _("%(now)s; before that: %(last)s") % {"now": now, "last": last} if last else now
 
     @property
     def next_sync_at(self) -> datetime | None:
@@ -204,7 +208,8 @@ def rows_of(users: list[Any]) -> list[Row]:
     setups = {user.pk: getattr(user, "exchange_sync", None) for user in users}
     keys = [setup.pk for setup in setups.values() if setup]
     links = ContactLink.objects.filter(setup__in=keys).order_by()
-    linked = dict(links.filter(state=LinkState.LINKED).values_list("setup").annotate(number=Count("pk")))
+    there = links.filter(state=LinkState.LINKED, gone=False)
+    linked = dict(there.values_list("setup").annotate(number=Count("pk")))
     left_out = dict(links.left_out().values_list("setup").annotate(number=Count("pk")))
     runs = SyncRun.objects.in_bulk([pk for user in users for pk in (user.last_run, user.open_run) if pk])
     return [

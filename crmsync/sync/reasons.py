@@ -102,7 +102,7 @@ REASONS: dict[str, Advice] = {
     Reason.NOT_A_PERSON: Advice(
         _("It is a company. Only people are synced."),
         LEFT_ALONE,
-        _("Nothing to do. If it is a person in truth, give it the person's name."),
+        _("Nothing to do. If it is really a person, change its type."),
         OPEN_CONTACT,
     ),
     Reason.PRIVATE: Advice(

@@ -10,7 +10,9 @@ from django.utils.translation import gettext as _
 from crmsync.sync import reasons
 from crmsync.sync.choices import Outcome, Preference, Reason
 from crmsync.sync.explain import LEAVES_FILTER, LEAVES_NEVER, LEAVES_TRASHED, NOT_IN_FILTER, State
+from crmsync.sync.facts import Facts
 from crmsync.sync.forms import BY_FILTER
+from crmsync.sync.models import SyncRun
 from crmsync.sync.reasons import Advice
 from crmsync.sync.why import Answer
 from crmsync.sync.words import Text
@@ -65,14 +67,18 @@ def about_sync(answer: Answer) -> Remedy | None:
     facts = answer.facts
     if facts is None:
         return None
-    held = [row.run for row in facts.planned if row.run.outcome == Outcome.HELD]
-    if held:
+    if held := held_runs(facts):
         text = _("A sync that would change it is held. Look at it, and decide.")
         return Remedy(text, _("Look and decide"), held[0].get_absolute_url())
     if word := WORDS.get(answer.verdict.reason):
         return word(answer)
     waits = answer.verdict.state in (State.DUE, State.BEHIND, State.CREATING)
     return start(answer) if waits else None
+
+
+def held_runs(facts: Facts) -> list[SyncRun]:
+    """The runs that would change the contact and wait for a decision."""
+    return [row.run for row in facts.planned if row.run.outcome == Outcome.HELD]
 
 
 def start(answer: Answer) -> Remedy:
@@ -125,9 +131,12 @@ def from_advice(answer: Answer, advice: Advice) -> Remedy:
 
 def of_others(answer: Answer) -> Remedy:
     """What is left to an administrator: to look at the mailbox as a whole."""
-    if answer.facts is None or answer.verdict.state is State.IN:
+    is_held = bool(answer.facts and held_runs(answer.facts))
+    if answer.facts is None or (answer.verdict.state is State.IN and not is_held):
         return Remedy(_("Nothing to do."))
     text = _("Only %(user)s can decide about their own Outlook.") % {"user": answer.owner}
-    if answer.verdict.state in (State.DUE, State.BEHIND, State.CREATING):
+    if is_held:
+        text = _("A sync is held; only %(user)s can decide.") % {"user": answer.owner}
+    elif answer.verdict.state in (State.DUE, State.BEHIND, State.CREATING):
         text = _("The next sync does it.")
     return Remedy(text, _("Open the mailbox"), reverse("sync:mailbox-detail", args=[answer.owner.pk]))

@@ -16,6 +16,7 @@ from crmsync.sync.diff import STAMPS, Conflict, FieldChange, conflict, field_cha
 from crmsync.sync.models import SyncChange, SyncRun
 from crmsync.sync.paging import Params
 from crmsync.sync.reconsider import losers
+from crmsync.sync.spans import duration
 from crmsync.sync.words import Text
 
 # --- One run's changes -----------------------------------------------------------------------------------------------
@@ -176,4 +177,4 @@ class RunRow:
 
 def run_row(run: SyncRun) -> RunRow:
     sentence = words.result(run) if run.outcome == Outcome.DONE else words.headline(run)
-    return RunRow(run, sentence, words.duration(run.duration))
+    return RunRow(run, sentence, duration(run.duration))

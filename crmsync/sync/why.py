@@ -6,6 +6,8 @@ from functools import cached_property
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db.models import Q
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -122,7 +124,8 @@ class Answer:
     @property
     def waits(self) -> bool:
         """Whether the next sync has something to do about it."""
-        return self.verdict.state in (State.DUE, State.BEHIND, State.LEAVING, State.CREATING)
+        is_gone = self.link is not None and self.link.gone
+        return is_gone or self.verdict.state in (State.DUE, State.BEHIND, State.LEAVING, State.CREATING)
 
     @cached_property
     def clauses(self) -> list[ClauseCheck]:
@@ -177,16 +180,21 @@ class Answer:
 
 def of_contact(contact: Contact) -> Iterator[Check]:
     """What is asked of every contact, whoever's Outlook it is about."""
-    yield Check("in_trash", not contact.is_trashed, _("It is not in the CRM's trash"))
+    moved = ""
+    if contact.deleted_at:
+        moved = _("moved there on %(date)s") % {"date": date_format(localtime(contact.deleted_at))}
+    yield Check("in_trash", not contact.is_trashed, _("It is not in the CRM's trash"), moved)
     yield Check("person", contact.is_person, _("It is a person"), contact.get_type_display())
-    yield Check("privacy", not contact.privacy_blocked, _("It is not privacy blocked"))
-    yield Check("name", bool(contact.name), _("It has a name"), contact.name)
-    yield Check("email", is_email(contact.email), _("It has a valid e-mail"), contact.email)
+    blocked = _("it is blocked") if contact.privacy_blocked else ""
+    yield Check("privacy", not contact.privacy_blocked, _("It is not privacy blocked"), blocked)
+    yield Check("name", bool(contact.name), _("It has a name"), contact.name or _("it has none"))
+    yield Check("email", is_email(contact.email), _("It has a valid e-mail"), contact.email or _("it has none"))
 
 
 def of_setup(facts: Facts, mine: bool) -> Iterator[Check]:
     """What one person's filter, rules and Outlook say."""
-    yield of_choice(facts.choice)
+    if facts.choice != BY_FILTER or facts.clauses or facts.filter_error:
+        yield of_choice(facts.choice)
     yield of_filter(facts)
     if not unfit(facts.contact, facts.choice):
         instead = facts.goes_instead
@@ -201,19 +209,21 @@ def of_setup(facts: Facts, mine: bool) -> Iterator[Check]:
 
 def of_choice(choice: str) -> Check:
     if choice == BY_FILTER:
-        return Check("choice", None, _("By filter: the filter decides"))
+        return Check("choice", None, _("Set to “by filter”"))
     if choice == Preference.ALWAYS:
         return Check("choice", True, _("Set to “always”: the filter is not asked"))
-    return Check("choice", False, _("Set to “never”"))
+    return Check("choice", False, _("It is not set to “never”"), _("it is set so"))
 
 
 def of_filter(facts: Facts) -> Check:
     """Whether the filter selects it; what is in Outlook already may stay there without."""
     if facts.filter_error:
-        return Check("filter", False, _("The filter has a mistake in it"), facts.filter_error.message)
+        return Check("filter", False, _("The filter can be read"), facts.filter_error.message)
     text = _("The filter selects it") if facts.clauses else _("There is no filter: everybody is selected")
+    failing = [str(part.field.label) for part, holds in zip(facts.clauses, facts.held, strict=True) if not holds]
+    value = _("not by %(fields)s") % {"fields": ", ".join(failing)} if failing else ""
     if facts.is_selected or facts.choice == Preference.NEVER:
-        return Check("filter", facts.is_selected, text)
+        return Check("filter", facts.is_selected, text, value)
     if facts.choice == Preference.ALWAYS:
         return Check("filter", None, _("The filter does not select it"))
     link = facts.link
@@ -223,20 +233,22 @@ def of_filter(facts: Facts) -> Check:
         return Check(
             "filter", None, _("The filter no longer selects it; by your rules its copy stays and is synced on")
         )
-    return Check("filter", False, text)
+    return Check("filter", False, text, value)
 
 
+IN_OUTLOOK = gettext_lazy("It is in Outlook")
 LINKS: dict[str, tuple[bool | None, Text]] = {
     LinkState.LINKED: (True, gettext_lazy("It is in Outlook, paired with this contact")),
     LinkState.CREATING: (None, gettext_lazy("It is being created in Outlook")),
-    LinkState.REMOVED: (False, gettext_lazy("You removed it in Outlook")),
     LinkState.LEFT_OUT: (None, gettext_lazy("It is not in Outlook")),
 }
 
 
 def of_link(link: ContactLink, mine: bool) -> Check:
+    if link.state == LinkState.REMOVED:
+        return Check("outlook", False, IN_OUTLOOK, _("you removed it there"))
     if link.gone:
-        return Check("outlook", False, _("It is no longer in Outlook"))
+        return Check("outlook", False, IN_OUTLOOK, _("no longer there"))
     passes, text = LINKS[link.state]
     problem = link.get_problem_display() if link.problem and link.state == LinkState.LINKED else ""
     hidden = not mine and link.problem in ONLY_THEIRS

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext_lazy
 from crmsync.sync import reasons
 from crmsync.sync.choices import LOOKS_ONLY, Action, Cause, ChangeOutcome, Kind, Outcome, Reason, Side, Step
 from crmsync.sync.models import SyncChange, SyncRun
+from crmsync.sync.spans import duration
 
 Text = str | Promise
 
@@ -62,7 +63,7 @@ LEFT_ALONE = ngettext_lazy("%(shown)s left alone", "%(shown)s left alone", "coun
 STALE = ngettext_lazy("%(shown)s left for the next sync", "%(shown)s left for the next sync", "count")
 DIFFER = ngettext_lazy("%(shown)s differs", "%(shown)s differ", "count")
 ALL_THE_SAME = ngettext_lazy(
-    "100 %% identical: %(shown)s contact compared.", "100 %% identical: %(shown)s contacts compared.", "count"
+    "100%% identical: %(shown)s contact compared.", "100%% identical: %(shown)s contacts compared.", "count"
 )
 FAILED = ngettext_lazy("%(shown)s failed", "%(shown)s failed", "count")
 
@@ -75,19 +76,6 @@ def number(value: int) -> str:
 def counted(phrase: Any, count: int) -> str:
     """One of the phrases above with its number, in the right plural."""
     return str(phrase % {"count": count, "shown": number(count)})
-
-
-def duration(span: timedelta | None) -> str:
-    """'4.2 s', '2 min 5 s' or '1 h 3 min'; '' for a run that has not ended."""
-    if span is None:
-        return ""
-    seconds = span.total_seconds()
-    if seconds < 60:
-        return _("%(seconds)s s") % {"seconds": number_format(seconds, 1)}
-    minutes, seconds = divmod(int(seconds), 60)
-    if minutes < 60:
-        return _("%(minutes)d min %(seconds)d s") % {"minutes": minutes, "seconds": seconds}
-    return _("%(hours)d h %(minutes)d min") % {"hours": minutes // 60, "minutes": minutes % 60}
 
 
 def changes(run: SyncRun) -> list[str]:
@@ -169,12 +157,12 @@ def result(run: SyncRun, left_out: Mapping[str, int] | None = None) -> str:
 
 
 def verified(run: SyncRun) -> str:
-    """What a comparison found: '99.8 % identical, 7 differ.'"""
+    """What a comparison found: '99.8% identical, 7 differ.'"""
     compared, same = run.counts.get("compared", 0), run.counts.get("same", 0)
     if compared == same:
         return counted(ALL_THE_SAME, compared)
     percent = number_format(same * 1000 // compared / 10, 1)  # cut off: 100 is said only where it is true
-    return _("%(percent)s %% identical, %(differ)s.") % {
+    return _("%(percent)s%% identical, %(differ)s.") % {
         "percent": percent,
         "differ": counted(DIFFER, compared - same),
     }
@@ -191,7 +179,9 @@ def so_far(run: SyncRun) -> str:
 
 
 def took(run: SyncRun) -> str:
-    return f"{duration(run.duration)}." if run.duration is not None else ""
+    """How long it took, as a sentence; '' for less than a second, which is no news."""
+    is_news = run.duration is not None and run.duration >= timedelta(seconds=1)
+    return f"{duration(run.duration)}." if is_news else ""
 
 
 def progress(run: SyncRun) -> str:
@@ -212,7 +202,7 @@ def announcement(run: SyncRun, left_out: Mapping[str, int] | None = None) -> str
     """The state of a run for people who listen instead of looking; it changes at each `milestone` only."""
     if run.outcome != Outcome.RUNNING or run.cancel_requested or not run.total:
         return headline(run, left_out)
-    return f"{Step(run.step).label}: {tenths(run)}0 %"
+    return _("%(step)s: %(percent)s%%") % {"step": Step(run.step).label, "percent": tenths(run) * 10}
 
 
 def milestone(run: SyncRun) -> str:
@@ -262,7 +252,7 @@ NOTES: dict[str, Text] = {
     "still_connected": gettext_lazy(
         "Some contacts could not be removed, so the mailbox is still connected. Disconnect again to try once more."
     ),
-    PARKED: gettext_lazy("It is carried out in parts: what was parked waits for a word of its own."),
+    PARKED: gettext_lazy("It is carried out in parts: what was parked waits for a decision of its own."),
     "preview_outdated": gettext_lazy(
         "Some of what the preview showed had changed or was done already: only what still was as shown was carried out."
     ),
@@ -292,7 +282,7 @@ ACTIONS: dict[tuple[str, str], tuple[Text, Text]] = {
 EITHER_SIDE: dict[str, tuple[Text, Text]] = {
     Action.LINK: (gettext_lazy("Paired"), gettext_lazy("Pair")),
     Action.RESTORE: (gettext_lazy("Restored from the trash"), gettext_lazy("Restore from the trash")),
-    Action.UNLINK: (gettext_lazy("No longer paired"), gettext_lazy("End the pairing")),
+    Action.UNLINK: (gettext_lazy("No longer synced"), gettext_lazy("Stop syncing")),
     Action.SKIP: (gettext_lazy("Left out"), gettext_lazy("Leave out")),
 }
 
@@ -366,6 +356,7 @@ class Brake:
     sentence: str
     limit: int
     causes: list[CauseCount]
+    name: str = ""
 
 
 def brakes(run: SyncRun) -> list[Brake]:
@@ -391,4 +382,4 @@ def brake(name: str, side: str, rows: list[dict[str, Any]], is_gone: bool) -> Br
         for row in sorted(rows, key=lambda row: -(row.get("count") or 0))
         if row.get("cause") in Cause.values
     ]
-    return Brake(sentence, max((row.get("limit") or 0 for row in rows), default=0), causes)
+    return Brake(sentence, max((row.get("limit") or 0 for row in rows), default=0), causes, name)

@@ -35,6 +35,13 @@ class InOurWords:
             field.widget.attrs.pop("placeholder", None)
 
 
+def forgotten() -> str:
+    """What to do about a forgotten password: a mail where mail is sent, an administrator where it is not."""
+    if not settings.EMAIL_IS_SENT:
+        return gettext("Forgotten it? An administrator can give you a link to set a new one.")
+    return format_html('<a href="{}">{}</a>', reverse("account_reset_password"), gettext("Forgotten it?"))
+
+
 class SignInForm(InOurWords, LoginForm):
     labels = {"login": _("E-mail"), "password": _("Password"), "remember": _("Stay signed in")}
 
@@ -42,30 +49,29 @@ class SignInForm(InOurWords, LoginForm):
         super().__init__(*args, **kwargs)
         self.fields["login"].widget.attrs["autocomplete"] = "username"
         self.fields["password" if self.is_bound else "login"].widget.attrs["autofocus"] = True
-        self.fields["password"].help_text = self.forgotten()
-
-    @staticmethod
-    def forgotten() -> str:
-        """What to do about a forgotten password: a mail where mail is sent, an administrator where it is not."""
-        if not settings.EMAIL_IS_SENT:
-            return gettext("Forgotten it? An administrator can give you a link to set a new one.")
-        return format_html('<a href="{}">{}</a>', reverse("account_reset_password"), gettext("Forgotten it?"))
+        self.fields["password"].help_text = forgotten()
 
 
-class ForgottenPasswordForm(InOurWords, ResetPasswordForm):
-    labels = {"email": _("E-mail")}
-
+class KnowsOfMail:
     @property
     def mail_is_sent(self) -> bool:
         return settings.EMAIL_IS_SENT
 
 
-class PasswordFromLinkForm(InOurWords, ResetPasswordKeyForm):
+class ForgottenPasswordForm(KnowsOfMail, InOurWords, ResetPasswordForm):
+    labels = {"email": _("E-mail")}
+
+
+class PasswordFromLinkForm(KnowsOfMail, InOurWords, ResetPasswordKeyForm):
     labels = {"password1": _("New password"), "password2": _("New password, once more")}
 
 
 class PasswordChangeForm(InOurWords, ChangePasswordForm):
     labels = PasswordFromLinkForm.labels | {"oldpassword": _("Password you have now")}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["oldpassword"].help_text = forgotten()
 
 
 class FirstPasswordForm(InOurWords, SetPasswordForm):
@@ -74,6 +80,10 @@ class FirstPasswordForm(InOurWords, SetPasswordForm):
 
 class PasswordOnceMoreForm(InOurWords, ReauthenticateForm):
     labels = {"password": _("Password")}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["password"].help_text = forgotten()
 
 
 class UserForm(forms.ModelForm):

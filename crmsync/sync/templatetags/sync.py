@@ -87,7 +87,7 @@ def secret_banner(user: Any) -> dict[str, object]:
 
 @register.simple_tag
 def verified(run: SyncRun) -> str:
-    """What a comparison found: '99.8 % identical, 7 differ.'"""
+    """What a comparison found: '99.8% identical, 7 differ.'"""
     return words.verified(run)
 
 

@@ -63,7 +63,7 @@ def preview_apply(request: HttpRequest, pk: int) -> HttpResponse:
     except Outdated:
         problem = _("The preview has changed since you looked at it. Nothing was done; have another look.")
     except previewing.Unconfirmed:
-        problem = _("This is more than usual, so it needs your word: tick the box above “Apply”. Nothing was done.")
+        problem = _("This is more than usual, so it needs your decision: tick the box above “Apply”. Nothing was done.")
     except RunAtWork:
         problem = _("Another sync of your mailbox is open. Nothing was done; apply the preview when it has ended.")
     except NotReady as missing:

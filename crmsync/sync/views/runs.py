@@ -14,13 +14,14 @@ from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefresh, trigger_client_event
 
 from crmsync.sync import reasons, run_titles, runs, tables, undo, words
-from crmsync.sync.choices import Kind, Outcome
+from crmsync.sync.choices import Action, Kind, Outcome
 from crmsync.sync.forms import VerdictForm
 from crmsync.sync.leave import Verdict
 from crmsync.sync.models import SyncRun
 from crmsync.sync.paging import Page
 from crmsync.sync.plan_groups import causes_of, erased_in
 from crmsync.sync.verdicts import said_of
+from exchange_setup.models import ExchangeSync
 
 RUN_CHANGED = "sync-changed"  # the event by which the top bar hears that the state of my mailbox is another one
 
@@ -32,7 +33,8 @@ def run_list(request: HttpRequest) -> HttpResponse:
     picked = tables.PickedRuns.from_params(request.GET, request.user)
     page = Page.of(picked.runs, request.GET, newest_first=True)
     rows = [tables.run_row(run) for run in page.rows]
-    context = {"picked": picked, "page": page, "rows": rows, "choices": tables.SHOWN_RUNS}
+    has_setup = ExchangeSync.objects.filter(user=request.user, enabled_at__isnull=False).exists()
+    context = {"picked": picked, "page": page, "rows": rows, "choices": tables.SHOWN_RUNS, "has_setup": has_setup}
     return render(request, "sync/run_list.html", context)
 
 
@@ -151,6 +153,8 @@ def run_context(run: SyncRun) -> dict[str, object]:
     """What the page and the progress both show of a run."""
     is_told = run.outcome == Outcome.DONE or run.kind == Kind.UNDO
     left_out = tables.left_out_by_reason(run) if is_told and run.counts.get("skipped") else {}
+    is_held = run.outcome == Outcome.HELD
+    brakes, causes = (words.brakes(run), causes_of(run)) if is_held else ([], [])
     return {
         "run": run,
         "moving": is_moving(run),
@@ -163,9 +167,11 @@ def run_context(run: SyncRun) -> dict[str, object]:
         "milestone": words.milestone(run),
         "stages": words.stages(run),
         "notes": words.notes(run),
-        "brakes": words.brakes(run) if run.outcome == Outcome.HELD else [],
-        "causes": causes_of(run) if run.outcome == Outcome.HELD else [],
-        "erased": erased_in(run) if run.outcome == Outcome.HELD else 0,
+        "brakes": brakes,
+        "causes": causes,
+        "folder_is_empty": any(brake.name == "folder_empty" for brake in brakes),
+        "ends_pairs": any(cause.action == Action.UNLINK for cause in causes),
+        "erased": erased_in(run) if is_held else 0,
         "verdicts": Verdict.choices,
         "trouble": reasons.trouble(run.error) if run.outcome == Outcome.FAILED else None,
         "so_far": words.so_far(run),
