@@ -52,6 +52,14 @@ def test_what_a_run_created_in_outlook_goes_and_no_rule_puts_it_back(jens, anne)
     assert jens.names() == ["Anne Holm"]  # a full sync puts back what is not there
 
 
+def test_who_is_brought_back_in_outlook_right_after_an_undo_is_in_both_again(jens, anne):
+    jens.sync()
+    jens.undo()
+    jens.outlook.restore(jens.outlook.contacts("Deleted Items")[0]["id"])
+    settle(jens)
+    assert jens.names() == ["Anne Holm"] and ContactLink.objects.get().state == LinkState.LINKED
+
+
 def test_what_a_run_updated_in_outlook_gets_its_former_values_and_the_next_edit_goes_on(jens, anne):
     jens.sync()
     edit(anne, job_title="Head of Purchasing", city="Aarhus")

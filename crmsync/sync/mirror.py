@@ -95,9 +95,8 @@ def store_page(work: Work, page: DeltaPage) -> None:
         link = known.get(outlook_id)
         fresh = link or ContactLink(setup=work.setup, state=LinkState.SEEN, outlook_id=outlook_id)
         if item is None:
-            if not fresh.gone:  # not even of a stranger: we may have removed it, and its user brought it back at once
-                fresh.missing = True
-                (changed if link else new).append(fresh)
+            fresh.missing = True  # even of a stranger: we may have removed it, and its user brought it back at once
+            (changed if link else new).append(fresh)
             continue
         if is_echo(fresh, item):
             echoes.append(fresh.pk)
