@@ -55,7 +55,7 @@ COLUMNS = {
     for found in (
         column("name", indexed=True),
         column("company", "company_name", _("Company"), indexed=True),
-        column("email", indexed=True, most=40),
+        column("email", indexed=True, most=38),
         column("phone"),
         column("mobile", "mobile_phone", is_bare=True),
         column("job_title"),

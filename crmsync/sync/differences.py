@@ -10,7 +10,7 @@ class Explanation(models.TextChoices):
     WAITING = "waiting", _("waits for the next sync")
     LEFT_OUT = "left_out", _("left out")
     CONFLICT = "conflict", _("a conflict")
-    OWN_WAY = "own_way", _("both sides agreed to differ: after an undo, or as Outlook writes it")
+    OWN_WAY = "own_way", _("as an undo or Outlook left it")
     UNKNOWN = "unknown", _("unknown: the next sync reads it again")
 
 

@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(blank=True, help_text='Whom it is about, for reading.', max_length=400)),
                 ('place', models.CharField(choices=[('both', 'in both'), ('crm', 'only in the CRM'), ('outlook', 'only in Outlook')], default='both', max_length=10)),
-                ('explanation', models.CharField(choices=[('waiting', 'waits for the next sync'), ('left_out', 'left out'), ('conflict', 'a conflict'), ('own_way', 'both sides agreed to differ: after an undo, or as Outlook writes it'), ('unknown', 'unknown: the next sync reads it again')], max_length=10)),
+                ('explanation', models.CharField(choices=[('waiting', 'waits for the next sync'), ('left_out', 'left out'), ('conflict', 'a conflict'), ('own_way', 'as an undo or Outlook left it'), ('unknown', 'unknown: the next sync reads it again')], max_length=10)),
                 ('reason', models.CharField(blank=True, help_text='A `Reason`, where it was left out.', max_length=30)),
                 ('fields', models.JSONField(default=dict)),
             ],
