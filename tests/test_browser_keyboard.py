@@ -32,7 +32,9 @@ def press(page: Page, name: str, most: int = 60) -> None:
 
 
 def heading(page: Page, text: str) -> None:
+    """The page is there, and so is what listens to keys."""
     expect(page.get_by_role("heading", level=1)).to_have_text(text)
+    page.wait_for_load_state()
 
 
 def test_from_the_sign_in_to_the_first_sync_and_back(

@@ -1,5 +1,6 @@
 """The main job in a real browser: from the Contacts list to Outlook and back, by mouse, by keyboard, in two tabs."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -210,7 +211,9 @@ def test_closing_the_dialog_lets_the_sync_go_on_and_the_chip_leads_back(
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
 
-    page.locator(".topbar-chip a").click()
+    chip = page.locator(".topbar-chip a")
+    expect(chip).to_have_attribute("href", re.compile("/sync/runs/"))
+    chip.click()
     expect(page.get_by_role("main")).to_contain_text("Waiting for a background worker")
     background.go_on()
 

@@ -44,7 +44,8 @@ def test_it_lists_living_contacts_by_name(client):
     assert listed(client) == ["Anne Berg", "Bo Chen"]
     assert listed(client, "?trash=1") == ["Carl Dahl"]
     page = client.get("/contacts/?trash=1").text
-    until = date_format(localtime(Contact.objects.get(name="Carl Dahl").deleted_at + timedelta(days=30)))
+    kept_until = Contact.objects.get(name="Carl Dahl").deleted_at + timedelta(days=30)
+    until = date_format(localtime(kept_until), "SHORT_DATE_FORMAT")
     assert "Kept until" in page and f">{until}</td>" in page and "Kept until" not in client.get("/contacts/").text
 
 
@@ -169,7 +170,7 @@ def test_long_names_and_script_tags_are_only_text(client):
     PersonFactory(name="x" * 310, company_name="<script>alert(1)</script>", email="a\"onx='1@x.example")
     page = client.get("/contacts/").content.decode()
     assert "<script>alert" not in page
-    assert "x" * 39 + "…" in page
+    assert "x" * 37 + "…" in page
 
 
 def test_both_sync_buttons_work_as_links_too(client):

@@ -128,7 +128,7 @@ def test_a_held_sync_leads_to_its_decision(mine: Client, setup: ExchangeSync) ->
     (need,) = needs(mine)
     assert need.url == f"/sync/runs/{run.pk}/" and need.button == "Look and decide"
     assert "26 contacts would be removed from your Outlook." in need.more
-    assert "the sync after it waits for your decision" in sentence(mine)
+    assert "The one after it waits for your decision" in sentence(mine)
 
 
 def test_a_lost_sign_in_leads_to_the_setup(mine: Client, setup: ExchangeSync) -> None:

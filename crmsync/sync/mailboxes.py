@@ -72,7 +72,8 @@ class Row:
     def next_sync_at(self) -> datetime | None:
         """When the next automatic sync starts; None where none will."""
         setup = self.setup
-        starts = setup and setup.enabled and not (setup.trouble or setup.waits_for_first_sync) and self.user.is_active
+        waits = setup and (setup.trouble or setup.waits_for_first_sync or self.health == Health.HELD)
+        starts = setup and setup.enabled and not waits and self.user.is_active
         return setup.next_sync_at if setup and starts else None
 
     @property

@@ -201,7 +201,7 @@ def note_open_questions(sheet: Sheet, link: ContactLink, decided: Plan) -> None:
         sheet.leave_out(
             Reason.CONFLICT, names, side=Side.CRM, link=link, contact=link.contact, conflicts=open_conflicts
         )
-    elif link.kept_out:
+    elif link.kept_out and not link.gone:
         name, (reason, text) = next(iter(sorted(link.kept_out.items())))
         sheet.leave_out(reason, f"{name}: {text}", side=Side.CRM, link=link, contact=link.contact)
     elif link.problem and link.problem not in (Reason.REFUSED, Reason.NO_ANSWER):

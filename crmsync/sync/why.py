@@ -34,6 +34,8 @@ from crmsync.sync.values import value_of
 from crmsync.sync.words import Text, action
 from exchange_setup.models import ExchangeSync, LeftFilterRule, Trouble
 
+BROKEN_OFF = (Outcome.FAILED, Outcome.CANCELLED, Outcome.REJECTED)
+
 # What a person keeps in their own Outlook is nobody else's affair.
 ONLY_THEIRS = {Reason.PRIVATE, Reason.NOT_WANTED, Reason.DUPLICATE, Reason.AMBIGUOUS}
 
@@ -150,13 +152,15 @@ class Answer:
 
     @cached_property
     def last_look(self) -> LastLook | None:
-        """The last sync that ended, or the undo after it that was about the contact, with its last row about them."""
+        """The last run that looked at everything, or a later one that was about the contact, with its last row."""
         if self.facts is None:
             return None
         undone = SyncChange.objects.filter(contact=self.contact, outcome=ChangeOutcome.DONE)
         looked = Q(kind__in=BOTH_WAYS) | Q(kind=Kind.UNDO, pk__in=undone.values("run"))
         runs = self.facts.setup.runs.filter(looked).exclude(started_at=None)
-        run = runs.exclude(outcome__in=(Outcome.QUEUED, Outcome.RUNNING, Outcome.HELD)).first()
+        half_way = SyncChange.objects.filter(contact=self.contact).values("run")
+        ended = Q(outcome=Outcome.DONE) | Q(outcome__in=BROKEN_OFF, pk__in=half_way)
+        run = runs.filter(ended).first()
         if run is None:
             return None
         row = run.changes.filter(contact=self.contact).order_by("-id").first()
