@@ -75,6 +75,22 @@ def test_what_the_trash_held_of_an_edited_field_is_in_the_journal(jens, anne):
     assert quiet(jens)
 
 
+@pytest.mark.parametrize("removed_rule", ["stay_out", "put_back"])
+@pytest.mark.parametrize(
+    "values", [{"privacy_blocked": True}, {"email": ""}, {"type": "company", "company": None}], ids=lambda it: [*it][0]
+)
+def test_who_may_no_longer_leave_the_crm_is_not_put_back(jens, anne, values, removed_rule):
+    jens.change(removed_rule=removed_rule)
+    jens.sync()
+    edit(anne, city="Ribe", **values)
+    jens.outlook.remove(jens.card("Anne Holm")["id"])
+    for _ in range(2):
+        jens.sync()
+        assert jens.names() == []
+    jens.sync(full=True)
+    assert jens.names() == [] and quiet(jens)
+
+
 def test_an_edit_in_the_crm_beats_the_removal_in_outlook(jens, anne):
     jens.sync()
     edit(anne, job_title="Boss")

@@ -127,7 +127,9 @@ def plan_pair(sheet: Sheet, link: ContactLink) -> None:
 def decide(link: ContactLink, crm: ContactFields, outlook: ContactFields, base: Base, rules: Rules) -> Plan:
     """What is to be done with a pair whose sides hold this."""
     alive, trashed = (None, crm) if link.contact.is_trashed else (crm, None)
-    return plan(base, alive, None if link.gone else outlook, rules, trashed)
+    decided = plan(base, alive, None if link.gone else outlook, rules, trashed)
+    comes_back = link.gone and isinstance(decided.outlook, Write)
+    return Plan(stays_out=True) if comes_back and not is_reachable(link.contact) else decided
 
 
 def why_frozen(link: ContactLink) -> str:
