@@ -64,6 +64,16 @@ def test_an_edit_in_outlook_beats_the_trash(jens, anne):
     assert quiet(jens)
 
 
+def test_a_privacy_blocked_contact_that_comes_back_from_the_trash_is_left_alone_with_its_reason(jens, anne):
+    jens.sync()
+    edit(anne, privacy_blocked=True).trash(by=None)
+    jens.outlook.edit(jens.card("Anne Holm")["id"], jobTitle="Boss")
+    jens.sync()
+    jens.sync()
+    assert ContactLink.objects.get().problem == "privacy_blocked"
+    assert jens.sync(full=True)["changes"] == [] and quiet(jens)
+
+
 def test_what_the_trash_held_of_an_edited_field_is_in_the_journal(jens, anne):
     jens.sync()
     edit(anne, job_title="Buyer", city="Ribe").trash(by=None)
