@@ -148,7 +148,7 @@ def plan_chunk(sheet: Sheet, contacts: list[Contact]) -> None:
             reason = in_outlook[email] or Reason.AMBIGUOUS
         if reason:
             link.contact_version = contact.version
-            link.dirty = reason in (Reason.SHARED_EMAIL, *in_outlook.values())
+            link.dirty = reason in (Reason.SHARED_EMAIL, Reason.AMBIGUOUS, *in_outlook.values())
             sheet.leave_out(reason, detail, side=Side.OUTLOOK, link=link, contact=contact)
         else:
             plan_create(sheet, contact, links.get(contact.pk))
