@@ -38,6 +38,7 @@ def test_while_all_is_well_nothing_is_said(setup: ExchangeSync, client: Client) 
 def test_a_held_run_waits_for_a_decision(setup: ExchangeSync, client: Client) -> None:
     run = RunFactory(setup=setup, outcome="held")
     assert "A sync is held" in banner(client) and f'href="/sync/runs/{run.pk}/">Look and decide' in banner(client)
+    assert "After your decision" in client.get("/exchange-setup/").text
 
 
 def test_a_run_under_way_can_be_watched(setup: ExchangeSync, client: Client) -> None:

@@ -71,10 +71,10 @@ def health_badge(health: str) -> dict[str, object]:
     return {"icon": icon, "tone": tone, "text": Health(health).label}
 
 
-@register.inclusion_tag("partials/_badge.html")
-def setup_health(setup: ExchangeSync) -> dict[str, object]:
-    """How a setup is doing, in the one word that every page has for it. One query."""
-    return health_badge(health_of(setup))
+@register.simple_tag
+def setup_health(setup: ExchangeSync) -> str:
+    """How a setup is doing, one of `Health`. One query."""
+    return health_of(setup)
 
 
 @register.inclusion_tag("sync/_secret_banner.html")
