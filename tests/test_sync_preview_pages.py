@@ -125,7 +125,7 @@ def test_it_opens_in_the_same_few_queries_however_long_it_is(mine, preview):
         )
         for number in range(5_000)
     )  # fmt: skip
-    assert (queries(), queries(q="o")) == (few, found) and few <= 12
+    assert (queries(), queries(q="o")) == (few, found) and few <= 13
     assert len(page(mine, preview).context["plan"].lines) == 50
     assert page(mine, preview).context["plan"].count == 5_004
 
@@ -239,6 +239,15 @@ def test_before_the_sync_is_switched_on_it_says_what_is_missing(mine, preview):
 def test_while_another_run_is_open_nothing_is_applied(mine, preview, setup):
     RunFactory(setup=setup, outcome="running")
     assert "Another sync of your mailbox is open" in text(apply(mine, preview))
+
+
+def test_while_a_sync_is_held_it_leads_to_that_decision_instead_of_applying(mine, preview, setup):
+    held = RunFactory(setup=setup, kind="sync", outcome="held")
+    shown = text(page(mine, preview))
+    assert "A sync is held. Decide about it first" in shown
+    assert f'href="{held.get_absolute_url()}">Decide' in shown and ">Apply<" not in shown
+    apply(mine, preview)
+    assert SyncRun.objects.count() == 2
 
 
 def test_after_another_sync_it_says_that_it_may_be_out_of_date(mine, preview, setup):

@@ -79,13 +79,12 @@ class Maker:
     numbers: set[str] = field(default_factory=set)
 
     def add(self, rows: list[Fields]) -> list[Contact]:
-        """Store contacts, each last modified by its salesperson some day of the last two years."""
+        """Store contacts, each brought in for its salesperson some day of the last two years."""
         contacts = []
         for fields in rows:
             created = self.now - timedelta(days=self.random.randint(30, 730), minutes=self.random.randint(0, 600))
-            modified = created + (self.now - created) * self.random.random() * 0.9
             contact = Contact(created_at=created)
-            contacts.append(contact.assign(fields, by=fields["salesperson"], at=modified, source=Source.IMPORT))
+            contacts.append(contact.assign(fields, by=fields["salesperson"], at=created, source=Source.IMPORT))
         return Contact.objects.bulk_add(contacts)
 
     def companies(self, country: dict[str, Any]) -> Iterator[Fields]:

@@ -116,6 +116,7 @@ def show(request: HttpRequest, preview: SyncRun, focus: int = 0) -> HttpResponse
         "brakes": words.brakes_of(found),
         "agreed": previewing.sight(found),
         "missing": "" if carried_out else what_is_missing(preview),
+        "held": None if carried_out else preview.setup.runs.filter(outcome=Outcome.HELD).first(),
         "outdated": not carried_out and previewing.synced_since(preview),
     }
     return render(request, "sync/preview.html", context)
