@@ -27,7 +27,7 @@ def test_a_broken_filter_is_regretted_and_undone(
     page.get_by_role("button", name="OK").click()
     expect(page.get_by_role("main")).to_contain_text("3 removed from Outlook.")
 
-    page.get_by_role("button", name="Undo this run").click()
+    page.get_by_role("button", name="Undo this sync").click()
     expect(page.get_by_role("heading", name="Take this back?")).to_be_visible()
     expect(page.get_by_role("main")).to_contain_text("3 to create in Outlook")
     assert jens.names() == [] and barriers(page) == []

@@ -128,7 +128,7 @@ def test_a_held_sync_leads_to_its_decision(mine: Client, setup: ExchangeSync) ->
     (need,) = needs(mine)
     assert need.url == f"/sync/runs/{run.pk}/" and need.button == "Look and decide"
     assert "26 contacts would be removed from your Outlook." in need.more
-    assert "The one after it waits for your decision" in sentence(mine)
+    assert "One since then waits for your decision" in sentence(mine)
 
 
 def test_a_lost_sign_in_leads_to_the_setup(mine: Client, setup: ExchangeSync) -> None:
@@ -313,7 +313,7 @@ def test_an_administrator_hears_of_mailboxes_that_need_a_look(
     RunFactory(setup=SetupFactory(user=admin), outcome="held")
     client.force_login(admin)
     need = needs(client)[-1]
-    assert need.text == "2 mailboxes of your colleagues need a look." and need.more == "1 error, 1 held"
+    assert need.text == "2 of your colleagues' mailboxes need a look." and need.more == "1 error, 1 held"
     assert len(client.get(need.url).context["listing"].rows) == 3
 
 

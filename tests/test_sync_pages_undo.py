@@ -26,7 +26,7 @@ def last() -> SyncRun:
 
 def test_a_run_is_undone_from_its_page_once_its_owner_has_seen_what_that_does(ready, client):
     run = last()
-    assert "Undo this run" in text(client.get(run.get_absolute_url()))
+    assert "Undo this sync" in text(client.get(run.get_absolute_url()))
     client.post(f"/sync/runs/{run.pk}/undo/")
     assert (last().kind, last().undoes) == ("undo", run)
     ready.finish(last())
@@ -87,5 +87,5 @@ def test_a_run_that_wrote_nothing_has_no_undo(client, kind):
     outcome = "planned" if kind == "preview" else "skipped"
     ChangeFactory(run=run, outcome=outcome, action="create" if kind == "preview" else "skip")
     client.force_login(run.setup.user)
-    assert "Undo this run" not in text(client.get(run.get_absolute_url(), follow=True))
+    assert "Undo this sync" not in text(client.get(run.get_absolute_url(), follow=True))
     assert "changed nothing that could be undone" in text(client.post(f"/sync/runs/{run.pk}/undo/", follow=True))

@@ -48,9 +48,13 @@ def load() -> bool:
     countries = read("countries.toml")["country"]
     companies = maker.add([fields for country in countries for fields in maker.companies(country)])
     maker.employers = {company.home_page.removeprefix("https://www."): company for company in companies}
-    people = [maker.oddity(dict(fields)) for fields in read("crm.toml")["contact"]]
+    oddities = [dict(fields) for fields in read("crm.toml")["contact"]]
+    in_trash = [fields.pop("trashed", False) for fields in oddities]
+    people = [maker.oddity(fields) for fields in oddities]
     people += [fields for country in countries for fields in maker.people(country)]
-    maker.add(people)
+    for contact, is_trashed in zip(maker.add(people), in_trash, strict=False):
+        if is_trashed:
+            contact.trash(by=contact.salesperson)
     return True
 
 
@@ -116,10 +120,9 @@ class Maker:
 
     def oddity(self, fields: Fields) -> Fields:
         """A contact of crm.toml, with its company and salesperson found and its e-mail kept for it alone."""
-        employer, trashed = fields.pop("company", ""), fields.pop("trashed", False)
+        employer = fields.pop("company", "")
         self.emails.add(fields.get("email", ""))
         fields["salesperson"] = self.staff[fields["salesperson"]]
-        fields["deleted_at"] = self.now if trashed else None
         return fields | ({"company": self.employers[employer]} if employer else {})
 
     def name(self, country: dict[str, Any], faker: Faker | None) -> tuple[tuple[str, str], tuple[str, str]]:

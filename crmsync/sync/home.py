@@ -94,7 +94,9 @@ QUESTIONS = {  # the most pressing first
     ),
 }
 OTHERS = ngettext_lazy(
-    "%(shown)s mailbox of your colleagues needs a look.", "%(shown)s mailboxes of your colleagues need a look.", "count"
+    "%(shown)s of your colleagues' mailboxes needs a look.",
+    "%(shown)s of your colleagues' mailboxes need a look.",
+    "count",
 )
 
 

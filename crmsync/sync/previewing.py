@@ -134,6 +134,7 @@ def leave_out_for_good(setup: ExchangeSync, preview: SyncRun, now: datetime) -> 
 
 
 def synced_since(preview: SyncRun) -> bool:
-    """Whether another sync of the mailbox has changed something since the preview was made. One query."""
-    later = preview.setup.runs.filter(pk__gt=preview.pk, outcome=Outcome.DONE).exclude(kind=Kind.PREVIEW)
-    return later.filter(Exists(SyncChange.objects.filter(run=OuterRef("pk"), outcome=ChangeOutcome.DONE))).exists()
+    """Whether a later sync of the mailbox has changed something, or has planned anew and is held. One query."""
+    later = preview.setup.runs.filter(pk__gt=preview.pk).exclude(kind=Kind.PREVIEW)
+    changed = Exists(SyncChange.objects.filter(run=OuterRef("pk"), outcome=ChangeOutcome.DONE))
+    return later.filter(Q(outcome=Outcome.HELD) | Q(changed, outcome=Outcome.DONE)).exists()

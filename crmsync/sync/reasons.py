@@ -273,7 +273,7 @@ REASONS: dict[str, Advice] = {
     ),
 }
 
-NOTHING_LOST = _("The sync stopped; whatever was done before is kept, and nothing is lost.")
+NOTHING_LOST = _("The sync stopped; nothing is lost.")
 
 TROUBLES: dict[str, Advice] = {
     Trouble.NEEDS_SIGN_IN: Advice(

@@ -62,7 +62,7 @@ def held(setup: ExchangeSync, run: SyncRun) -> Standing:
     """A run waits for a person's decision."""
     sentence = words.headline(run)
     if (since := freshness(setup)) and run.kind != Kind.UNDO:
-        sentence = _("Last complete sync: %(time)s. The one after it waits for your decision.") % since
+        sentence = _("Last complete sync: %(time)s. One since then waits for your decision.") % since
     is_undo = run.kind == Kind.UNDO
     return Standing(
         "hand", _("Held: your decision"), "warn", run.get_absolute_url(), sentence, held=True, is_undo=is_undo

@@ -21,7 +21,7 @@ def defaults(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         messages.success(request, saved(form.save()))
         return redirect("exchange_setup:defaults")
-    context = {"form": form, "setups": ExchangeSync.objects.count()}
+    context = {"form": form, "setups": ExchangeSync.objects.exclude(enabled_at=None).count()}
     return render(request, "exchange_setup/defaults.html", context, status=422 if request.method == "POST" else 200)
 
 

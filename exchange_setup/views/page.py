@@ -194,15 +194,22 @@ def setup_of(request: HttpRequest) -> ExchangeSync:
 def show(request: HttpRequest, setup: ExchangeSync, *, status: int = 200, **shown: Any) -> HttpResponse:
     """The page, or what is missing before there can be one."""
     if not setup.user.authentication_email:
-        administrators = get_user_model().objects.filter(role="administrator", is_active=True).only("name", "email")
-        return render(request, "exchange_setup/missing.html", {"administrators": administrators})
+        return missing(request)
     page = Page(setup, MailboxSignIn.objects.filter(setup=setup).first(), **shown)
     return render(request, "exchange_setup/setup.html", page.context(), status=status)
+
+
+def missing(request: HttpRequest) -> HttpResponse:
+    """Without an authentication email there is nothing to set up; the page says who can fill it in."""
+    administrators = get_user_model().objects.filter(role="administrator", is_active=True).only("name", "email")
+    return render(request, "exchange_setup/missing.html", {"administrators": administrators})
 
 
 @login_required
 @require_safe
 def setup_page(request: HttpRequest) -> HttpResponse:
+    if not request.user.authentication_email:
+        return missing(request)
     setup = setup_of(request)
     return show(request, setup, **kept(setup, request.kept_form)) if request.kept_form else show(request, setup)
 

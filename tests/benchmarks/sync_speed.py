@@ -59,7 +59,8 @@ def measure_ours(number: int, item: float, round_trip: float, tenant: Any) -> fl
     measure("5 % edited in the CRM", limit(few, item, round_trip) + round_trip + item)
     for card in tenant.mailbox(EMAIL).contacts()[:few]:
         tenant.mailbox(EMAIL).edit(card["id"], department="Buying")
-    measure("5 % edited in Outlook", 2 * (round_trip + item))
+    reads = -(-few // 200) + min(-(-few // 20), -(-number // 1000))  # what is new, and what is read apart from it
+    measure("5 % edited in Outlook", reads * (round_trip + item))
     measure("full sync, nothing changed", (pages + 1) * (round_trip + item), full=True)
     Contact.objects.all().delete()
     from exchange_setup.models import ExchangeSync

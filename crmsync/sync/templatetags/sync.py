@@ -73,8 +73,11 @@ def health_badge(health: str) -> dict[str, object]:
 
 @register.simple_tag
 def setup_health(setup: ExchangeSync) -> str:
-    """How a setup is doing, one of `Health`. One query."""
-    return health_of(setup)
+    """How a setup is doing, one of `Health`. One query, however often a page asks."""
+    known = vars(setup)
+    if "health" not in known:
+        known["health"] = health_of(setup)
+    return str(known["health"])
 
 
 @register.inclusion_tag("sync/_secret_banner.html")

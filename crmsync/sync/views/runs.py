@@ -5,6 +5,7 @@ from contextlib import suppress
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -22,6 +23,8 @@ from crmsync.sync.paging import Page
 from crmsync.sync.plan_groups import causes_of, erased_in
 from crmsync.sync.verdicts import said_of
 from exchange_setup.models import ExchangeSync
+
+GOT_THROUGH = (Outcome.DONE, Outcome.HELD)
 
 RUN_CHANGED = "sync-changed"  # the event by which the top bar hears that the state of my mailbox is another one
 
@@ -174,5 +177,11 @@ def run_context(run: SyncRun) -> dict[str, object]:
         "erased": erased_in(run) if is_held else 0,
         "verdicts": Verdict.choices,
         "trouble": reasons.trouble(run.error) if run.outcome == Outcome.FAILED else None,
+        "is_over": run.outcome == Outcome.FAILED and later(run).filter(outcome__in=GOT_THROUGH).exists(),
         "so_far": words.so_far(run),
     }
+
+
+def later(run: SyncRun) -> QuerySet[SyncRun]:
+    """The runs of its mailbox that came after it."""
+    return run.setup.runs.filter(pk__gt=run.pk)
