@@ -72,6 +72,7 @@ def test_without_an_authentication_email_it_says_who_can_add_one(client: Client)
     client.force_login(UserFactory(authentication_email=""))
     text = page(client)
     assert "no authentication email" in text and "Ada Admin" in text and "ada@crm.example" in text
+    assert not ExchangeSync.objects.exists()
     client.post("/exchange-setup/connect/")
     client.post("/exchange-setup/validate/")
     client.post("/exchange-setup/enable/")

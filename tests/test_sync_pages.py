@@ -274,6 +274,14 @@ def test_a_link_cannot_decide(mine, held, verb):
     assert mine.get(f"/sync/runs/{held.pk}/{verb}/").status_code == 405
 
 
+@pytest.mark.parametrize("later", ["done", "held"])
+def test_a_failed_run_asks_for_nothing_once_a_later_one_got_through(mine, setup, later):
+    run = RunFactory(setup=setup, outcome="failed", error="needs_sign_in")
+    RunFactory(setup=setup, outcome=later)
+    page = text(mine.get(run.get_absolute_url()))
+    assert "A later sync got through." in page and "Connect your mailbox again" not in page
+
+
 def test_a_failed_run_says_what_to_do_with_a_button_that_leads_there(mine, setup):
     run = RunFactory(setup=setup, outcome="failed", error="needs_sign_in", error_detail="AADSTS700082")
     page = text(mine.get(f"/sync/runs/{run.pk}/"))

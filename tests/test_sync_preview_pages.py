@@ -244,7 +244,7 @@ def test_while_another_run_is_open_nothing_is_applied(mine, preview, setup):
 def test_while_a_sync_is_held_it_leads_to_that_decision_instead_of_applying(mine, preview, setup):
     held = RunFactory(setup=setup, kind="sync", outcome="held")
     shown = text(page(mine, preview))
-    assert "A sync is held. Decide about it first" in shown
+    assert "A sync is held. Decide about it first" in shown and "Another sync has run since" in shown
     assert f'href="{held.get_absolute_url()}">Decide' in shown and ">Apply<" not in shown
     apply(mine, preview)
     assert SyncRun.objects.count() == 2
