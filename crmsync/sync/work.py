@@ -1,6 +1,6 @@
 """What the phases of a run share: the run, its setup, the mailbox, the lease, and the small verbs on them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -78,6 +78,12 @@ def store(rows: Sequence[models.Model], columns: Sequence[str]) -> None:
         type(rows[0])._base_manager.bulk_create(
             rows, update_conflicts=True, unique_fields=["id"], update_fields=columns
         )
+
+
+def still_there(keys: Iterable[int | None]) -> set[int]:
+    """Those of these contacts that exist; nobody deletes one for good before the transaction ends. One query."""
+    locked = Contact.objects.filter(pk__in=set(keys) - {None}).order_by("pk").select_for_update(no_key=True)
+    return set(locked.values_list("pk", flat=True))
 
 
 def chunks(rows: QuerySet[Row], size: int = PAGE) -> Iterator[list[Row]]:
