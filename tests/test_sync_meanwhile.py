@@ -8,7 +8,10 @@ import pytest
 from django.db import connection
 
 from contacts.models import Contact
+from crmsync.sync import apply
 from crmsync.sync.erasing import StillRunning, erase
+from crmsync.sync.forms import PreferenceForm
+from tests.compare import settle
 from tests.factories import AdministratorFactory, PersonFactory
 from tests.scene import Salesperson
 
@@ -16,19 +19,27 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @contextmanager
-def before_look_at_links(number: int, deed: Callable[[], object]) -> Iterator[list[str]]:
-    """Has `deed` done before links are read for the `number`-th time, outside of a transaction. Gives those reads."""
-    reads: list[str] = []
+def before_look_at(table: str, number: int, deed: Callable[[], object]) -> Iterator[list[str]]:
+    """Has `deed` done before the `number`-th statement about `table` outside of a transaction. Gives all of these."""
+    statements: list[str] = []
 
     def executed(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        if sql.startswith("SELECT") and "sync_contactlink" in sql and not connection.in_atomic_block:
-            reads.append(sql)
-            if len(reads) == number:
+        if f'"{table}"' in sql and not connection.in_atomic_block:
+            statements.append(sql)
+            if len(statements) == number:
                 deed()
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(executed):
-        yield reads
+        yield statements
+
+
+def say(jens: Salesperson, choice: str, *people: Contact) -> None:
+    """The user says "always" or "never" on the contacts' cards."""
+    for contact in people:
+        form = PreferenceForm({"choice": choice})
+        assert form.is_valid()
+        form.save(jens.setup, contact)
 
 
 def test_whoever_is_erased_at_any_moment_stops_no_run(jens: Salesperson) -> None:
@@ -45,7 +56,24 @@ def test_whoever_is_erased_at_any_moment_stops_no_run(jens: Salesperson) -> None
     while not refused:
         number += 1
         PersonFactory(first_name="Hanne", surname="Holm", email=f"hanne{number}@home.example")
-        with before_look_at_links(number, erases) as reads:
+        with before_look_at("sync_contactlink", number, erases) as reads:
             assert jens.sync()["outcome"] == "done", reads[-1]
         assert len(reads) >= number
     assert number > 1 and jens.names() == ["Hanne Holm"]
+
+
+@pytest.mark.parametrize("choice", ["always", "never"])
+def test_a_word_on_contacts_that_are_being_created_stops_no_run_and_is_heeded(
+    jens: Salesperson, choice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even between the step that makes a batch ready and the one that stores what it is about to create."""
+    monkeypatch.setattr(apply, "LARGEST", 1)
+    jens.sync()
+    number, steps = 0, [""]
+    while number < len(steps):
+        number += 1
+        people = PersonFactory.create_batch(2)
+        with before_look_at("sync_syncrun", number, lambda people=people: say(jens, choice, *people)) as steps:
+            assert jens.sync()["outcome"] == "done", steps[number - 1]
+    settle(jens)
+    assert len(jens.names()) == (Contact.objects.count() if choice == "always" else 0)

@@ -104,6 +104,7 @@ class Sheet:
             self.work.lease.hold()
             self.forget_the_deleted()
             if not self.work.is_preview:
+                self.work.make_way(self.new_links)
                 ContactLink.objects.bulk_create(self.new_links)
                 for row in self.rows:
                     if row.action == Action.SKIP and row.link is None and row.contact is not None:

@@ -48,9 +48,9 @@ class Unit:
 
     @property
     def is_paired(self) -> bool:
-        """Whether the unit made an item that was only in Outlook the contact's own."""
-        row = self.outlook
-        return bool(row and row.action == Action.LINK and row.outcome == ChangeOutcome.DONE)
+        """Whether the unit made a link the contact's own that was nobody's before."""
+        pairs = (Action.LINK, Action.RESTORE)
+        return any(row.action in pairs and row.outcome == ChangeOutcome.DONE for row in self.rows.values())
 
     @property
     def remembers(self) -> bool:

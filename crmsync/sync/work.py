@@ -13,6 +13,7 @@ from crmsync.sync import scope
 from crmsync.sync.choices import Kind, Preference
 from crmsync.sync.lease import Lease
 from crmsync.sync.models import ContactLink, SyncRun
+from crmsync.sync.scope import HELD
 from exchange_setup.graph.client import GraphClient
 from exchange_setup.models import ExchangeSync
 
@@ -44,6 +45,13 @@ class Work:
     @property
     def links(self) -> QuerySet[ContactLink]:
         return ContactLink.objects.filter(setup=self.setup)
+
+    def make_way(self, links: Iterable[ContactLink]) -> None:
+        """Delete what else is noted of these links' contacts, such as a word of a moment ago. Inside a transaction."""
+        taking = [link for link in links if link.contact_id]
+        others = self.links.filter(contact__in={link.contact_id for link in taking}).exclude(state__in=HELD)
+        if taking:
+            others.exclude(pk__in=[link.pk for link in taking if link.pk]).delete()
 
     @property
     def contact_url(self) -> str:
