@@ -15,11 +15,11 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from crmsync.sync.choices import ChangeOutcome, Reason, Step
+from crmsync.sync.choices import ChangeOutcome, LinkState, Reason, Step
 from crmsync.sync.lease import Cancelled, OutOfTime
 from crmsync.sync.models import ContactLink
 from crmsync.sync.record import LINK_COLUMNS, record_outlook, write_crm
-from crmsync.sync.units import Unit, batches, prepare, why_stale
+from crmsync.sync.units import Unit, batches, prepare, wanted_again, why_stale
 from crmsync.sync.work import PAGE, Work, still_there, store
 from exchange_setup.graph.batch import LARGEST
 from exchange_setup.graph.calls import Delete
@@ -163,6 +163,7 @@ def save(work: Work, units: list[Unit], *, keep_open: bool) -> None:
     ended = {unit.link.pk for unit in units if unit.ended and unit.link is not None}
     ContactLink.objects.filter(pk__in=ended).delete()
     work.make_way(unit.link for unit in units if unit.link is not None and unit.is_paired)
+    note_wanted_again(work, units)
     ContactLink.objects.bulk_create([unit.link for unit in units if unit.remembers])
     links = {unit.link.pk: unit.link for unit in units if unit.link is not None and unit.link.pk}
     store([link for pk, link in links.items() if pk not in ended], LINK_COLUMNS)
@@ -176,3 +177,10 @@ def save(work: Work, units: list[Unit], *, keep_open: bool) -> None:
             elif not row.link_id and unit.link is not None and unit.link.pk not in {None, *ended}:
                 row.link = unit.link
     store(rows, ROW_COLUMNS)
+
+
+def note_wanted_again(work: Work, units: list[Unit]) -> None:
+    """Whoever was taken out of Outlook and is wanted there after all is looked at by the next run."""
+    back = wanted_again(work, [unit for unit in units if unit.ended])
+    again = [ContactLink(setup=work.setup, contact_id=pk, state=LinkState.LEFT_OUT, dirty=True) for pk in sorted(back)]
+    ContactLink.objects.bulk_create(again, ignore_conflicts=True)
