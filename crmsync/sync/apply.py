@@ -15,12 +15,12 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from crmsync.sync.choices import ChangeOutcome, Reason, Step
+from crmsync.sync.choices import ChangeOutcome, LinkState, Reason, Step
 from crmsync.sync.lease import Cancelled, OutOfTime
 from crmsync.sync.models import ContactLink
 from crmsync.sync.record import LINK_COLUMNS, record_outlook, write_crm
-from crmsync.sync.units import Unit, batches, prepare, why_stale
-from crmsync.sync.work import PAGE, Work, store
+from crmsync.sync.units import Unit, batches, prepare, wanted_again, why_stale
+from crmsync.sync.work import PAGE, Work, still_there, store
 from exchange_setup.graph.batch import LARGEST
 from exchange_setup.graph.calls import Delete
 from exchange_setup.graph.errors import ItemError, RunError
@@ -121,7 +121,7 @@ def record(work: Work, batch: Batch) -> None:
         write_crm(work, [unit for unit in batch.units if id(unit) not in unanswered])
         for unit, answer in answered:
             record_outlook(work, unit, answer)
-        save(batch.units, keep_open=batch.trouble is not None)
+        save(work, batch.units, keep_open=batch.trouble is not None)
 
 
 def save_intents(work: Work, units: list[Unit]) -> None:
@@ -131,8 +131,9 @@ def save_intents(work: Work, units: list[Unit]) -> None:
         return
     with transaction.atomic():
         work.lease.hold()
-        ContactLink.objects.filter(pk__in=[rival.pk for unit in creating for rival in unit.rivals]).delete()
+        still_there(unit.contact.pk for unit in creating if unit.contact is not None)
         links = [unit.link for unit in creating if unit.link is not None]
+        work.make_way(links)
         for link in links:
             link.intended_at = timezone.now() + LONGEST_SENDING
         store([link for link in links if link.pk], LINK_COLUMNS)
@@ -157,11 +158,12 @@ def take_leave(work: Work, units: list[Unit]) -> None:
         store([unit.crm for unit in leaving if unit.crm], ROW_COLUMNS)
 
 
-def save(units: list[Unit], *, keep_open: bool) -> None:
+def save(work: Work, units: list[Unit], *, keep_open: bool) -> None:
     """Store what `record` set: the links, and the outcome of the rows."""
     ended = {unit.link.pk for unit in units if unit.ended and unit.link is not None}
-    replaced = {rival.pk for unit in units if unit.is_paired for rival in unit.rivals}
-    ContactLink.objects.filter(pk__in=ended | replaced).delete()
+    ContactLink.objects.filter(pk__in=ended).delete()
+    work.make_way(unit.link for unit in units if unit.link is not None and unit.is_paired)
+    note_wanted_again(work, units)
     ContactLink.objects.bulk_create([unit.link for unit in units if unit.remembers])
     links = {unit.link.pk: unit.link for unit in units if unit.link is not None and unit.link.pk}
     store([link for pk, link in links.items() if pk not in ended], LINK_COLUMNS)
@@ -175,3 +177,10 @@ def save(units: list[Unit], *, keep_open: bool) -> None:
             elif not row.link_id and unit.link is not None and unit.link.pk not in {None, *ended}:
                 row.link = unit.link
     store(rows, ROW_COLUMNS)
+
+
+def note_wanted_again(work: Work, units: list[Unit]) -> None:
+    """Whoever was taken out of Outlook and is wanted there after all is looked at by the next run."""
+    back = wanted_again(work, [unit for unit in units if unit.ended])
+    again = [ContactLink(setup=work.setup, contact_id=pk, state=LinkState.LEFT_OUT, dirty=True) for pk in sorted(back)]
+    ContactLink.objects.bulk_create(again, ignore_conflicts=True)

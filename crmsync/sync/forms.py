@@ -17,6 +17,7 @@ from crmsync.sync.models import ContactLink, ContactPreference, SyncRun
 from crmsync.sync.paging import LONGEST_KEY
 from crmsync.sync.plan_groups import groups_of
 from crmsync.sync.previewing import leave, to_do
+from crmsync.sync.work import still_there
 from exchange_setup.models import ExchangeSync
 
 BY_FILTER = "filter"
@@ -33,6 +34,7 @@ class PreferenceForm(forms.Form):
     def save(self, setup: ExchangeSync, contact: Contact) -> None:
         """Store the choice, and have the next sync look at the contact whatever its dates say."""
         choice = self.cleaned_data["choice"]
+        still_there([contact.pk])  # a sync that is just storing what it makes of the contact comes first
         rows = ContactPreference.objects.filter(setup=setup, contact=contact)
         if choice == BY_FILTER:
             rows.delete()

@@ -13,7 +13,7 @@ from crmsync.sync.fields import ContactFields, complete, filled, fingerprint
 from crmsync.sync.freshness import edited_at
 from crmsync.sync.models import ContactLink, SyncChange
 from crmsync.sync.plan import Conflict
-from crmsync.sync.work import Work, store
+from crmsync.sync.work import Work, still_there, store
 
 SETTLED_COLUMNS = [
     "base_crm", "base_outlook", "contact_version", "outlook", "fingerprint", "dirty", "was_in_filter", "problem",
@@ -102,7 +102,9 @@ class Sheet:
         """Store the chunk in one transaction."""
         with transaction.atomic():
             self.work.lease.hold()
+            self.forget_the_deleted()
             if not self.work.is_preview:
+                self.work.make_way(self.new_links)
                 ContactLink.objects.bulk_create(self.new_links)
                 for row in self.rows:
                     if row.action == Action.SKIP and row.link is None and row.contact is not None:
@@ -111,6 +113,16 @@ class Sheet:
                 ContactLink.objects.filter(pk__in=self.dropped).delete()
             SyncChange.objects.bulk_create(self.rows)
         self.rows, self.touched, self.new_links, self.dropped = [], {}, [], []
+
+    def forget_the_deleted(self) -> None:
+        """Strike out whom somebody erased, or the trash deleted, since the chunk was read. Inside the transaction."""
+        links = [*self.touched.values(), *self.new_links]
+        named = {about.contact_id for about in [*self.rows, *links]} - {None}
+        gone = named - still_there(named) if named else set()
+        if gone:
+            self.rows = [row for row in self.rows if row.contact_id not in gone]
+            self.touched = {pk: link for pk, link in self.touched.items() if link.contact_id not in gone}
+            self.new_links = [link for link in self.new_links if link.contact_id not in gone]
 
 
 def name_of(contact: Contact | None, link: ContactLink | None) -> str:

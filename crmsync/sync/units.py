@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain, groupby, islice
 
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from contacts.models import Contact
@@ -29,6 +30,8 @@ class Unit:
     call: Call | None = None
     ended: bool = False
     rivals: list[ContactLink] = field(default_factory=list)
+    never: bool = False
+    wanted: bool = False
 
     @property
     def outlook(self) -> SyncChange | None:
@@ -47,10 +50,15 @@ class Unit:
         return bool(self.outlook and self.outlook.action == Action.CREATE)
 
     @property
+    def leaves(self) -> bool:
+        """Whether the contact's item goes since the contact is no longer wanted there."""
+        return bool(self.outlook and self.outlook.cause == Cause.LEFT_FILTER)
+
+    @property
     def is_paired(self) -> bool:
-        """Whether the unit made an item that was only in Outlook the contact's own."""
-        row = self.outlook
-        return bool(row and row.action == Action.LINK and row.outcome == ChangeOutcome.DONE)
+        """Whether the unit made a link the contact's own that was nobody's before."""
+        pairs = (Action.LINK, Action.RESTORE)
+        return any(row.action in pairs and row.outcome == ChangeOutcome.DONE for row in self.rows.values())
 
     @property
     def remembers(self) -> bool:
@@ -85,18 +93,27 @@ def whose(row: SyncChange) -> object:
 
 def load(work: Work, units: list[Unit]) -> None:
     links = work.links.in_bulk([unit.first_row.link_id for unit in units if unit.first_row.link_id])
-    contacts = Contact.objects.select_related("company").in_bulk(
-        [unit.first_row.contact_id for unit in units if unit.first_row.contact_id]
+    people = Contact.objects.select_related("company").annotate(
+        never=Exists(work.never().filter(contact_id=OuterRef("pk")))
     )
+    contacts = people.in_bulk([unit.first_row.contact_id for unit in units if unit.first_row.contact_id])
     of_contact: dict[int, list[ContactLink]] = {}
     for link in work.links.filter(contact_id__in=contacts):
         of_contact.setdefault(link.contact_id, []).append(link)
+    wanted = wanted_again(work, units)
     for unit in units:
         unit.link = links.get(unit.first_row.link_id)
         unit.contact = contacts.get(unit.first_row.contact_id)
         if unit.contact is not None:
             held = of_contact.get(unit.contact.pk, [])
             unit.rivals = [link for link in held if unit.link is None or link.pk != unit.link.pk]
+            unit.never, unit.wanted = unit.contact.never, unit.contact.pk in wanted
+
+
+def wanted_again(work: Work, units: list[Unit]) -> set[int]:
+    """Of the contacts that are to leave Outlook those that it should have after all, by now. At most one query."""
+    leaving = [unit.first_row.contact_id for unit in units if unit.leaves]
+    return set(work.in_filter().filter(pk__in=leaving).values_list("pk", flat=True)) if leaving else set()
 
 
 def why_stale(unit: Unit) -> str:
@@ -107,6 +124,8 @@ def why_stale(unit: Unit) -> str:
     if row.outlook_id and (link is None or (link.change_key, link.outlook_id) != (row.change_key, row.outlook_id)):
         return Reason.EDITED_MEANWHILE
     if any(rival.state in LIVE for rival in unit.rivals):
+        return Reason.EDITED_MEANWHILE
+    if (unit.creates_item and unit.never) or (unit.leaves and unit.wanted):
         return Reason.EDITED_MEANWHILE
     if row.action == Action.CREATE and row.side == Side.CRM and (link is None or link.contact_id):
         return Reason.EDITED_MEANWHILE

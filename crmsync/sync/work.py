@@ -1,6 +1,6 @@
 """What the phases of a run share: the run, its setup, the mailbox, the lease, and the small verbs on them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -13,6 +13,7 @@ from crmsync.sync import scope
 from crmsync.sync.choices import Kind, Preference
 from crmsync.sync.lease import Lease
 from crmsync.sync.models import ContactLink, SyncRun
+from crmsync.sync.scope import HELD
 from exchange_setup.graph.client import GraphClient
 from exchange_setup.models import ExchangeSync
 
@@ -44,6 +45,13 @@ class Work:
     @property
     def links(self) -> QuerySet[ContactLink]:
         return ContactLink.objects.filter(setup=self.setup)
+
+    def make_way(self, links: Iterable[ContactLink]) -> None:
+        """Delete what else is noted of these links' contacts, such as a word of a moment ago. Inside a transaction."""
+        taking = [link for link in links if link.contact_id]
+        others = self.links.filter(contact__in={link.contact_id for link in taking}).exclude(state__in=HELD)
+        if taking:
+            others.exclude(pk__in=[link.pk for link in taking if link.pk]).delete()
 
     @property
     def contact_url(self) -> str:
@@ -78,6 +86,12 @@ def store(rows: Sequence[models.Model], columns: Sequence[str]) -> None:
         type(rows[0])._base_manager.bulk_create(
             rows, update_conflicts=True, unique_fields=["id"], update_fields=columns
         )
+
+
+def still_there(keys: Iterable[int | None]) -> set[int]:
+    """Those of these contacts that exist; nobody deletes one for good before the transaction ends. One query."""
+    locked = Contact.objects.filter(pk__in=set(keys) - {None}).order_by("pk").select_for_update(no_key=True)
+    return set(locked.values_list("pk", flat=True))
 
 
 def chunks(rows: QuerySet[Row], size: int = PAGE) -> Iterator[list[Row]]:

@@ -1,0 +1,136 @@
+"""What people do about a contact while a run has it in hand, or a plan waits: it is heeded, and stops nothing."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from contacts.models import Contact
+from crmsync.sync import apply
+from crmsync.sync.choices import Outcome
+from crmsync.sync.erasing import StillRunning, erase
+from crmsync.sync.forms import PreferenceForm
+from crmsync.sync.models import SyncRun
+from crmsync.sync.runs import approve
+from tests.compare import settle
+from tests.crash import Reaper
+from tests.factories import AdministratorFactory, PersonFactory
+from tests.scene import Salesperson
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@contextmanager
+def before_look_at(table: str, number: int, deed: Callable[[], object]) -> Iterator[list[str]]:
+    """Has `deed` done before the `number`-th statement about `table` outside of a transaction. Gives all of these."""
+    statements: list[str] = []
+
+    def executed(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if f'"{table}"' in sql and not connection.in_atomic_block:
+            statements.append(sql)
+            if len(statements) == number:
+                deed()
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(executed):
+        yield statements
+
+
+def say(jens: Salesperson, choice: str, *people: Contact) -> None:
+    """The user says "always" or "never" on the contacts' cards."""
+    for contact in people:
+        form = PreferenceForm({"choice": choice})
+        assert form.is_valid()
+        form.save(jens.setup, contact)
+
+
+def test_whoever_is_erased_at_any_moment_stops_no_run(jens: Salesperson) -> None:
+    """Even between what a plan has read of them and its storing. Once a run has them on record it is refused."""
+    jens.sync()
+    by, refused, number = AdministratorFactory(), [], 0
+
+    def erases() -> None:
+        try:
+            erase(Contact.objects.get(), by=by)
+        except StillRunning:
+            refused.append(number)
+
+    while not refused:
+        number += 1
+        PersonFactory(first_name="Hanne", surname="Holm", email=f"hanne{number}@home.example")
+        with before_look_at("sync_contactlink", number, erases) as reads:
+            assert jens.sync()["outcome"] == "done", reads[-1]
+        assert len(reads) >= number
+    assert number > 1 and jens.names() == ["Hanne Holm"]
+
+
+@pytest.mark.parametrize("choice", ["always", "never"])
+def test_a_word_on_contacts_that_are_being_created_stops_no_run_and_is_heeded(
+    jens: Salesperson, choice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even between the step that makes a batch ready and the one that stores what it is about to create."""
+    monkeypatch.setattr(apply, "LARGEST", 1)
+    jens.sync()
+    number, steps = 0, [""]
+    while number < len(steps):
+        number += 1
+        people = PersonFactory.create_batch(2)
+        with before_look_at("sync_syncrun", number, lambda people=people: say(jens, choice, *people)) as steps:
+            assert jens.sync()["outcome"] == "done", steps[number - 1]
+    settle(jens)
+    assert len(jens.names()) == (Contact.objects.count() if choice == "always" else 0)
+
+
+@pytest.fixture
+def held(jens: Salesperson, settings: Any) -> SyncRun:
+    """Anne of Aarhus is to leave Outlook, where the filter is Odense now, and Mette to come: a person must say so."""
+    for name, city in (("Anne", "Aarhus"), ("Bo", "Odense")):
+        PersonFactory(first_name=name, surname="Holm", city=city)
+    jens.change(left_filter_rule="remove")
+    settle(jens)
+    PersonFactory(first_name="Mette", surname="Holm", city="Odense")
+    Contact.objects.update(modified_at=timezone.now() - timedelta(days=2))
+    jens.change(contact_filter={"city": "Odense"})
+    settings.SYNC_DELETE_LIMIT = settings.SYNC_DELETE_PERCENT = 0
+    assert jens.sync()["outcome"] == "held"
+    settings.SYNC_DELETE_LIMIT = 20
+    return SyncRun.objects.get(outcome=Outcome.HELD)
+
+
+def go_on(jens: Salesperson, run: SyncRun) -> None:
+    """Somebody approves the plan, and a worker carries it out."""
+    approve(run, None, enqueue=False)
+    jens.finish(run)
+    run.refresh_from_db()
+    assert run.outcome == Outcome.DONE
+
+
+def test_always_said_while_a_run_is_held_is_heeded(jens: Salesperson, held: SyncRun) -> None:
+    say(jens, "always", Contact.objects.get(first_name="Anne"))
+    go_on(jens, held)
+    assert jens.names() == ["Anne Holm", "Bo Holm", "Mette Holm"]
+    settle(jens)
+    assert jens.names() == ["Anne Holm", "Bo Holm", "Mette Holm"]
+
+
+def test_never_said_while_a_run_is_held_is_heeded(jens: Salesperson, held: SyncRun) -> None:
+    say(jens, "never", Contact.objects.get(first_name="Mette"))
+    go_on(jens, held)
+    assert jens.names() == ["Bo Holm"]
+    settle(jens)
+    assert jens.names() == ["Bo Holm"]
+
+
+def test_always_said_while_the_copy_is_being_removed_brings_it_back(jens: Salesperson, held: SyncRun) -> None:
+    """Said too late for this run; the next one finds it, though nothing else says that the contact has changed."""
+    anne = Contact.objects.get(first_name="Anne")
+    reaper = Reaper(jens.tenant, 2, lambda: say(jens, "always", anne))
+    with reaper.at_work():
+        go_on(jens, held)
+    assert "$batch" in reaper.steps[1] and jens.names() == ["Bo Holm", "Mette Holm"]
+    settle(jens)
+    assert jens.names() == ["Anne Holm", "Bo Holm", "Mette Holm"]
