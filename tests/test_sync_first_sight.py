@@ -125,11 +125,12 @@ def test_a_second_email_is_recognised_too(jens, folder):
     assert [entry["address"] for entry in jens.card("Anne Holm")["emailAddresses"]] == ["other@fabrikam.example", EMAIL]
 
 
-def test_what_is_no_person_or_has_no_name_stays_in_outlook(jens, folder):
+def test_what_is_no_person_or_has_no_name_that_fits_stays_in_outlook(jens, folder):
     jens.outlook.add(companyName="Fabrikam A/S", emailAddresses=[{"address": "info@fabrikam.example"}])
     jens.outlook.add(emailAddresses=[{"address": "nameless@fabrikam.example"}])
     jens.outlook.add(**outlook_person("Bad", "Address", "not an address"))
-    assert reasons(jens.sync()) == ["bad_email", "no_name", "not_a_person"]
+    jens.outlook.add(displayName="Annelise " * 15 + "Holm", emailAddresses=[{"address": EMAIL}])
+    assert reasons(jens.sync()) == ["bad_email", "no_name", "not_a_person", "too_long"]
     assert not Contact.objects.exists()
 
 
