@@ -93,7 +93,7 @@ def plan_removed(sheet: Sheet, link: ContactLink) -> None:
     if contact.is_trashed:
         sheet.drop(link)
     elif put_back and link.in_filter and is_reachable(contact) and not link.never:
-        fields = {name: ["", value] for name, value in contact_fields(contact).items() if value}
+        fields = alone.for_new_item(work, contact_fields(contact))
         sheet.add(Side.OUTLOOK, Action.CREATE, Cause.PUT_BACK, fields, contact=contact, link=link, with_outlook=True)
     else:
         link.contact_version, link.dirty = contact.version, False
@@ -168,7 +168,7 @@ def write_down(sheet: Sheet, link: ContactLink, decided: Plan, crm: ContactField
     kept_by_crm = tuple(row for row in decided.conflicts if row.kept == "crm")
     kept_by_outlook = tuple(row for row in decided.conflicts if row.kept == "outlook")
     if to_outlook and link.gone:
-        fields = {name: ["", value] for name, value in to_outlook.fields.items()}
+        fields = alone.for_new_item(sheet.work, to_outlook.fields)
         sheet.add(Side.OUTLOOK, Action.CREATE, put_back_cause(link), fields, **common)
     elif to_outlook:
         fields = {name: [outlook[name], value] for name, value in to_outlook.fields.items()}
