@@ -2,12 +2,15 @@
 
 import pytest
 
+from crmsync.sync.models import ContactLink, SyncChange
+from exchange_setup.graph.properties import SENSITIVITY
 from tests.compare import quiet
 from tests.factories import PersonFactory
 from tests.scene import edit
 
 pytestmark = pytest.mark.django_db
 NOTES = "Owes us money"
+PRIVATE, NORMAL = ([{"id": SENSITIVITY, "value": value}] for value in "20")
 
 
 @pytest.fixture
@@ -69,4 +72,36 @@ def test_notes_that_are_to_be_copied_come_back_too(jens, anne, way_back):
     jens.outlook.remove(jens.card("Anne Holm")["id"])
     way_back(jens, anne)
     assert jens.card("Anne Holm")["personalNotes"] == NOTES
+    assert quiet(jens)
+
+
+# Private ------------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_written_into_a_private_item_brings_nobody_back_from_the_trash(jens, anne):
+    jens.sync()
+    item = jens.card("Anne Holm")["id"]
+    jens.outlook.edit(item, jobTitle="My secret", singleValueExtendedProperties=PRIVATE)
+    anne.trash(by=None)
+    for full in (False, True):
+        jens.sync(full=full)
+        anne.refresh_from_db()
+        assert (anne.is_trashed, anne.job_title) == (True, "")
+    assert (jens.card("Anne Holm")["jobTitle"], ContactLink.objects.get().problem) == ("My secret", "private")
+    assert not SyncChange.objects.filter(fields__has_key="job_title").exists()
+    assert [row["reason"] for row in jens.verify()["differences"]] == ["private"]
+    assert quiet(jens)
+    jens.outlook.edit(item, singleValueExtendedProperties=NORMAL)
+    jens.sync()
+    anne.refresh_from_db()
+    assert (anne.is_trashed, anne.job_title) == (False, "My secret")
+    assert quiet(jens)
+
+
+def test_a_private_item_in_which_nothing_was_written_goes_with_its_contact(jens, anne):
+    jens.sync()
+    jens.outlook.edit(jens.card("Anne Holm")["id"], singleValueExtendedProperties=PRIVATE)
+    anne.trash(by=None)
+    jens.sync()
+    assert jens.names() == []
     assert quiet(jens)

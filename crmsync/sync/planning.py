@@ -106,8 +106,7 @@ def is_reachable(contact: Contact) -> bool:
 
 def plan_pair(sheet: Sheet, link: ContactLink) -> None:
     contact = link.contact
-    frozen = why_frozen(link)
-    if frozen and not contact.is_trashed and not link.gone:
+    if frozen := why_passed_over(link):
         link.contact_version, link.dirty = contact.version, False
         sheet.leave_out(frozen, side=Side.OUTLOOK, link=link, contact=contact)
         return
@@ -139,6 +138,16 @@ def why_frozen(link: ContactLink) -> str:
     if link.contact.privacy_blocked:
         return Reason.PRIVACY_BLOCKED
     return "" if link.contact.is_person else Reason.NOT_A_PERSON
+
+
+def why_passed_over(link: ContactLink) -> str:
+    """Why nothing is planned for a pair, '' for no reason: a frozen one, unless one of its sides has gone.
+
+    What somebody writes into a private item is their own, and no edit that brings a contact back from the trash.
+    """
+    frozen = why_frozen(link)
+    is_own = frozen == Reason.PRIVATE and link.outlook is not None
+    return frozen if not link.gone and (is_own or not link.contact.is_trashed) else ""
 
 
 def both_sides(link: ContactLink, *, sync_notes: bool) -> tuple[dict[str, str], dict[str, str], Base]:
