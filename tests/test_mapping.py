@@ -166,6 +166,9 @@ PERSON = {"givenName": "Anne", "emailAddresses": [{"address": "anne@fabrikam.exa
         ({**PERSON, "emailAddresses": [{"address": "anne at fabrikam"}]}, Reason.BAD_EMAIL),
         ({**PERSON, "givenName": None, "companyName": "Fabrikam A/S"}, Reason.NOT_A_PERSON),
         ({**PERSON, "givenName": "x" * 5000}, Reason.TOO_LONG),
+        ({**PERSON, "givenName": None, "displayName": f"{'Anne ' * 20}Holm"}, ""),
+        ({**PERSON, "givenName": None, "displayName": f"{'Annelise ' * 15}Holm"}, Reason.TOO_LONG),
+        ({**PERSON, "givenName": None, "displayName": f"Anne {'x' * 101}"}, Reason.TOO_LONG),
         ({**PERSON, "singleValueExtendedProperties": [{"id": "integer 0x36", "value": "2"}]}, Reason.PRIVATE),
     ],
 )

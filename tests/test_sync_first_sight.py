@@ -125,19 +125,30 @@ def test_a_second_email_is_recognised_too(jens, folder):
     assert [entry["address"] for entry in jens.card("Anne Holm")["emailAddresses"]] == ["other@fabrikam.example", EMAIL]
 
 
-def test_what_is_no_person_or_has_no_name_stays_in_outlook(jens, folder):
+def test_what_is_no_person_or_has_no_name_that_fits_stays_in_outlook(jens, folder):
     jens.outlook.add(companyName="Fabrikam A/S", emailAddresses=[{"address": "info@fabrikam.example"}])
     jens.outlook.add(emailAddresses=[{"address": "nameless@fabrikam.example"}])
     jens.outlook.add(**outlook_person("Bad", "Address", "not an address"))
-    assert reasons(jens.sync()) == ["bad_email", "no_name", "not_a_person"]
+    jens.outlook.add(displayName="Annelise " * 15 + "Holm", emailAddresses=[{"address": EMAIL}])
+    assert reasons(jens.sync()) == ["bad_email", "no_name", "not_a_person", "too_long"]
     assert not Contact.objects.exists()
 
 
-def test_a_display_name_alone_is_a_name(jens, folder):
+def test_a_display_name_alone_is_a_name_and_both_sides_get_its_parts(jens, folder):
     jens.outlook.add(displayName="Anne Marie Holm", emailAddresses=[{"address": EMAIL}])
     jens.sync()
     contact = Contact.objects.get()
     assert (contact.first_name, contact.surname) == ("Anne Marie", "Holm")
+    (change,) = jens.sync()["changes"]
+    assert (change["side"], change["fields"]) == (
+        "outlook",
+        {"first_name": ["", "Anne Marie"], "surname": ["", "Holm"]},
+    )
+    assert quiet(jens)
+    edit(contact, surname="Berg")
+    jens.sync()
+    item = jens.card("Anne Marie Berg")
+    assert (item["givenName"], item["surname"]) == ("Anne Marie", "Berg")
     assert quiet(jens)
 
 

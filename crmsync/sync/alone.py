@@ -6,7 +6,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from contacts.models import Contact
 from crmsync.sync.choices import Action, Cause, Decision, LinkState, Reason, Side, Step
-from crmsync.sync.fields import complete
+from crmsync.sync.fields import ContactFields, complete
 from crmsync.sync.mapping import CATEGORY, categories_of, contact_fields, is_email, split_name, stamped
 from crmsync.sync.matching import Match, match
 from crmsync.sync.mirror import INTRINSIC
@@ -166,8 +166,11 @@ def why_left_out(contact: Contact) -> str:
 
 
 def plan_create(sheet: Sheet, contact: Contact, link: ContactLink | None) -> None:
-    values = contact_fields(contact)
-    if not sheet.work.setup.sync_notes:
-        values["notes"] = ""
-    fields = {name: ["", value] for name, value in values.items() if value}
+    fields = for_new_item(sheet.work, contact_fields(contact))
     sheet.add(Side.OUTLOOK, Action.CREATE, Cause.NEW_IN_CRM, fields, contact=contact, link=link, with_outlook=True)
+
+
+def for_new_item(work: Work, values: ContactFields) -> dict[str, list[str]]:
+    """The fields of a row that creates an item with the CRM's `values`; notes only where the setup says so."""
+    kept_back = set() if work.setup.sync_notes else {"notes"}
+    return {name: ["", value] for name, value in values.items() if value and name not in kept_back}

@@ -9,7 +9,7 @@ from crmsync.sync.fields import NAMES, ContactFields, complete, filled, fingerpr
 from crmsync.sync.mapping import OutlookItem
 from crmsync.sync.models import ContactLink
 from crmsync.sync.plan import Base
-from crmsync.sync.planning import both_sides, why_frozen
+from crmsync.sync.planning import both_sides, why_frozen, why_passed_over
 from crmsync.sync.sheet import name_of
 from exchange_setup.models import ExchangeSync, TrashedRule
 
@@ -46,9 +46,9 @@ class Sides:
 def compare(setup: ExchangeSync, link: ContactLink, item: OutlookItem) -> Difference | None:
     """How a pair differs from what Outlook really holds; None where both sides are the same."""
     if link.contact.is_trashed:
-        kept = setup.trashed_rule == TrashedRule.KEEP
-        explanation, reason = (Explanation.LEFT_OUT, Reason.IN_TRASH) if kept else (Explanation.WAITING, "")
-        return difference(link, explanation, reason)
+        kept = Reason.IN_TRASH if setup.trashed_rule == TrashedRule.KEEP else ""
+        reason = why_passed_over(link) or kept
+        return difference(link, Explanation.LEFT_OUT if reason else Explanation.WAITING, reason)
     sides = sides_of(setup, link, item)
     frozen = Reason.PRIVATE if item.problem == Reason.PRIVATE else why_frozen(link)
     kept_out = {name: [sides.crm[name], text] for name, (_why, text) in item.kept_out.items()}

@@ -12,7 +12,7 @@ from crmsync.sync.forms import BY_FILTER
 from crmsync.sync.mirror import INTRINSIC
 from crmsync.sync.models import ContactLink, SyncChange
 from crmsync.sync.plan import Base, Plan, Write
-from crmsync.sync.planning import both_sides, decide, is_reachable, why_frozen
+from crmsync.sync.planning import both_sides, decide, is_reachable, why_passed_over
 from crmsync.sync.scope import first_with_email, rules_for, with_scope
 from exchange_setup.models import ExchangeSync, RemovedRule, SharedEmailRule
 
@@ -115,7 +115,7 @@ class Facts:
         link = self.link
         if link is None or self.filter_error or link.state != LinkState.LINKED or link.needs_extras or link.missing:
             return None
-        if why_frozen(link) and not self.contact.is_trashed and not link.gone:
+        if why_passed_over(link):
             return None
         crm, outlook, base = self.sides
         return decide(link, crm, outlook, base, rules_for(self.setup, link))

@@ -102,12 +102,16 @@ class Unacceptable(ValueError):
 
 def accepted(name: str, value: str) -> str:
     """`value`, if the CRM's own form would take it for this field. Raises Unacceptable."""
-    limit = LIMITS[name]
-    if limit is not None and len(value) > limit:
-        raise Unacceptable(Reason.TOO_LONG, f"{len(value)} > {limit}")
+    if not fits(name, value):
+        raise Unacceptable(Reason.TOO_LONG, f"{len(value)} > {LIMITS[name]}")
     if name in EMAILS and value and not is_email(value):
         raise Unacceptable(Reason.BAD_EMAIL, value[:200])
     return value
+
+
+def fits(name: str, value: str) -> bool:
+    limit = LIMITS[name]
+    return limit is None or len(value) <= limit
 
 
 @lru_cache(maxsize=4096)  # the same address is looked at in the plan, in the answer and in the echo
@@ -131,9 +135,11 @@ def why_not(item: Json, values: ContactFields, kept_out: Mapping[str, tuple[str,
         return Reason.NO_EMAIL
     if any(field.part_of_name and field.name in kept_out for field in FIELDS):
         return Reason.TOO_LONG
-    if not parts and (not shown or "@" in shown):
+    if parts:
+        return ""
+    if not shown or "@" in shown:
         return Reason.NO_NAME
-    return ""
+    return "" if all(fits(name, part) for name, part in split_name(shown).items()) else Reason.TOO_LONG
 
 
 def moment(value: Any) -> datetime | None:

@@ -93,7 +93,7 @@ def plan_removed(sheet: Sheet, link: ContactLink) -> None:
     if contact.is_trashed:
         sheet.drop(link)
     elif put_back and link.in_filter and is_reachable(contact) and not link.never:
-        fields = {name: ["", value] for name, value in contact_fields(contact).items() if value}
+        fields = alone.for_new_item(work, contact_fields(contact))
         sheet.add(Side.OUTLOOK, Action.CREATE, Cause.PUT_BACK, fields, contact=contact, link=link, with_outlook=True)
     else:
         link.contact_version, link.dirty = contact.version, False
@@ -106,8 +106,7 @@ def is_reachable(contact: Contact) -> bool:
 
 def plan_pair(sheet: Sheet, link: ContactLink) -> None:
     contact = link.contact
-    frozen = why_frozen(link)
-    if frozen and not contact.is_trashed and not link.gone:
+    if frozen := why_passed_over(link):
         link.contact_version, link.dirty = contact.version, False
         sheet.leave_out(frozen, side=Side.OUTLOOK, link=link, contact=contact)
         return
@@ -141,6 +140,16 @@ def why_frozen(link: ContactLink) -> str:
     return "" if link.contact.is_person else Reason.NOT_A_PERSON
 
 
+def why_passed_over(link: ContactLink) -> str:
+    """Why nothing is planned for a pair, '' for no reason: a frozen one, unless one of its sides has gone.
+
+    What somebody writes into a private item is their own, and no edit that brings a contact back from the trash.
+    """
+    frozen = why_frozen(link)
+    is_own = frozen == Reason.PRIVATE and link.outlook is not None
+    return frozen if not link.gone and (is_own or not link.contact.is_trashed) else ""
+
+
 def both_sides(link: ContactLink, *, sync_notes: bool) -> tuple[dict[str, str], dict[str, str], Base]:
     """What the CRM and Outlook hold now, and the base; a field that cannot be compared counts as unchanged."""
     base = Base(complete(link.base_crm), complete(link.base_outlook))
@@ -168,7 +177,7 @@ def write_down(sheet: Sheet, link: ContactLink, decided: Plan, crm: ContactField
     kept_by_crm = tuple(row for row in decided.conflicts if row.kept == "crm")
     kept_by_outlook = tuple(row for row in decided.conflicts if row.kept == "outlook")
     if to_outlook and link.gone:
-        fields = {name: ["", value] for name, value in to_outlook.fields.items()}
+        fields = alone.for_new_item(sheet.work, to_outlook.fields)
         sheet.add(Side.OUTLOOK, Action.CREATE, put_back_cause(link), fields, **common)
     elif to_outlook:
         fields = {name: [outlook[name], value] for name, value in to_outlook.fields.items()}

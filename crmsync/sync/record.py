@@ -207,14 +207,15 @@ def take_answer(unit: Unit, item: OutlookItem) -> None:
 def agree(unit: Unit, outlook: dict[str, str], *, sent: set[str]) -> None:
     """Set the link's base to what both sides hold now; fields that still wait for somebody keep their old base."""
     link, contact = unit.link, unit.contact
-    crm_row = unit.crm if unit.crm and unit.crm.outcome == ChangeOutcome.DONE else None
+    taken_over = unit.crm and unit.crm.outcome == ChangeOutcome.DONE and unit.crm.action != Action.CREATE
     old_crm, old_outlook = complete(link.base_crm), complete(link.base_outlook)
     crm = contact_fields(contact)
     if not (unit.outlook and "notes" in sent):
         crm["notes"] = old_crm["notes"]
     elif unit.outlook.cause != Cause.UNDONE:  # after an undo each side's own note is what was agreed
         crm["notes"] = unit.outlook.fields["notes"][1]
-    decided = sent | set(crm_row.fields if crm_row else ()) | {"notes"}
+    # What a new contact got of a name in one piece the item lacks: that goes to Outlook.
+    decided = sent | set(unit.crm.fields if taken_over else ()) | {"notes"}
     for name in link.kept_out:
         decided.add(name)
         outlook[name] = old_outlook[name] or crm[name]
