@@ -4,13 +4,15 @@ import pytest
 
 from contacts.blocking import blocked
 from contacts.models import Contact
-from crmsync.sync.choices import Outcome
+from crmsync.sync.choices import Kind, Outcome, Trigger
 from crmsync.sync.engine import perform
-from crmsync.sync.erasing import erase
+from crmsync.sync.erasing import StillRunning, erase
 from crmsync.sync.erasures import Erasure
 from crmsync.sync.models import SyncRun
+from crmsync.sync.runs import request_run
 from tests.factories import AdministratorFactory, PersonFactory
 from tests.scene import FOLDER, Salesperson, edit, outlook_person
+from tests.traces import traces
 
 INFO = "info@fabrikam.example"
 
@@ -56,6 +58,35 @@ def test_somebody_elses_item_stays_though_the_person_once_had_the_e_mail(apart: 
     erasure = do_erase(anne)
     assert apart.names() == ["Bo Lund", "Bo Lund"] and not erasure.copies.exists()
     assert blocked([INFO, anne.email]) == {anne.email}
+
+
+@pytest.mark.parametrize("email", ["anne@fabrikam.example", "SØREN@BLÅBÆR.example"])
+def test_a_copy_with_the_e_mail_in_another_place_than_the_first_goes_too(apart: Salesperson, email: str) -> None:
+    anne = PersonFactory(first_name="Anne", surname="Holm", email=email.lower())
+    add(apart, "A.", "H.", "second@holm.example", email)
+    add(apart, "A.", "H.", "third@holm.example", "a@holm.example", email)
+    apart.sync()
+    erasure = do_erase(anne)
+    assert apart.names() == [] and set(erasure.copies.values_list("outcome", flat=True)) == {"removed"}
+    assert traces(email, "holm.example") == []
+
+
+def test_somebody_elses_item_stays_though_the_persons_e_mail_is_in_it(apart: Salesperson, anne: Contact) -> None:
+    PersonFactory(first_name="Bo", surname="Lund", email="bo@lund.example", privacy_blocked=True)
+    add(apart, "Bo", "Lund", "bo@lund.example", anne.email)
+    apart.sync()
+    do_erase(anne)
+    assert apart.names() == ["Bo Lund"]
+
+
+def test_it_waits_while_a_run_has_an_item_of_the_person_in_hand(apart: Salesperson, anne: Contact) -> None:
+    add(apart, "A.", "H.", "second@holm.example", anne.email)
+    apart.sync()
+    run, _new = request_run(apart.setup, kind=Kind.SYNC, trigger=Trigger.MANUAL, enqueue=False)
+    SyncRun.objects.filter(pk=run.pk).update(outcome=Outcome.RUNNING, worker="elsewhere:1")
+    with pytest.raises(StillRunning):
+        do_erase(anne)
+    assert not Erasure.objects.exists()
 
 
 def test_the_persons_own_item_goes_though_somebody_else_has_the_e_mail_now(apart: Salesperson, anne: Contact) -> None:

@@ -14,17 +14,21 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet, TextField
+from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
+from django.db.models.lookups import In
 from django.utils import timezone
 
 from contacts import erasing as crm
 from contacts.blocking import block
 from contacts.changes import ContactChange
+from contacts.lookups import Folded
 from contacts.models import Contact
 from crmsync.sync.brakes import recount
 from crmsync.sync.choices import WAITING, Action, Cause, ChangeOutcome, Kind, LinkState, Outcome, Reason, Side, Trigger
 from crmsync.sync.differences import Difference
 from crmsync.sync.erasures import CopyOutcome, ErasedCopy, Erasure
+from crmsync.sync.fields import EMAILS
 from crmsync.sync.matching import emails_of
 from crmsync.sync.models import ContactLink, SyncChange, SyncRun
 from crmsync.sync.runs import NotReady, close_dead_run, request_run
@@ -43,6 +47,11 @@ BLANK: dict[str, Any] = {
 
 class StillRunning(Exception):
     """A sync that has the person in hand is at work; nothing was erased."""
+
+
+def stands_in(column: str, places: Iterable[str], wanted: set[str]) -> Q:
+    """That one of `wanted`, all in lower case, is the text at one of these places of a JSON column, in any case."""
+    return Q.create([Q(In(Folded(KT(f"{column}__{place}")), wanted)) for place in places], connector=Q.OR)
 
 
 @dataclass
@@ -78,16 +87,17 @@ class Reach:
     def links(self) -> QuerySet[ContactLink]:
         """The pairs of all mailboxes, and items in synced folders that are not paired but hold the person.
 
-        These have an e-mail that is the person's alone, and a first one that is on nobody else's card; or the person's
-        name and any e-mail that they ever had. So somebody else's item stays, who has taken over an e-mail or is put
-        down beside the person's; and so does an item of the person's under another name that has no other e-mail than
-        one that somebody else has by now. What somebody has marked Private is theirs, and the CRM knows nothing of it.
+        These have, in whatever place, an e-mail that is the person's alone, and a first one that is on nobody else's
+        card; or the person's name and any e-mail that they ever had. So somebody else's item stays, who has taken over
+        an e-mail or has the person's beside their own; and so does an item of the person's under another name that has
+        no other e-mail than one that somebody else has by now. What somebody has marked Private is theirs, and the CRM
+        knows nothing of it.
         """
         return ContactLink.objects.filter(Q(contact__in=self.people) | Q(pk__in=self._unpaired()))
 
     def _unpaired(self) -> list[int]:
         seen = ContactLink.objects.filter(state=LinkState.SEEN, private=False)
-        found = list(seen.filter(email__in=self.ever))
+        found = list(seen.filter(Q(email__in=self.ever) | stands_in("outlook", EMAILS, self.ever)))
         taken = crm.held_by(crm.others_with({link.email for link in found}, self.people))
         return [link.pk for link in found if self._is_theirs(link, taken)]
 
