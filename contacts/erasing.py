@@ -26,6 +26,25 @@ def emails_of(people: list[Contact]) -> set[str]:
     return {email.strip().lower() for email in found} - {""}
 
 
+def held_by(people: list[Contact]) -> set[str]:
+    """The e-mails that these cards hold now, in lower case."""
+    return {getattr(person, name).strip().lower() for person in people for name in EMAILS} - {""}
+
+
+def names_of(people: list[Contact]) -> set[str]:
+    """The names on these cards, in lower case."""
+    return {person.name.lower() for person in people} - {""}
+
+
+def others_with(emails: set[str], people: list[Contact]) -> list[Contact]:
+    """The cards of anybody but `people` that hold one of these e-mails now.
+
+    A card of the same name in the trash is no one else: somebody has thrown away the person's second card.
+    """
+    others = Contact.objects.with_email(emails).exclude(pk__in=[person.pk for person in people])
+    return [other for other in others if not (other.is_trashed and other.name.lower() in names_of(people))]
+
+
 def erase(people: list[Contact]) -> None:
     """Delete these cards with their history; the log of the admin site keeps their numbers. Inside a transaction."""
     numbers = {str(person.pk): person.number for person in people}

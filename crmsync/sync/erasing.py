@@ -14,17 +14,22 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet, TextField
+from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
+from django.db.models.lookups import In
 from django.utils import timezone
 
 from contacts import erasing as crm
 from contacts.blocking import block
 from contacts.changes import ContactChange
+from contacts.lookups import Folded
 from contacts.models import Contact
 from crmsync.sync.brakes import recount
 from crmsync.sync.choices import WAITING, Action, Cause, ChangeOutcome, Kind, LinkState, Outcome, Reason, Side, Trigger
 from crmsync.sync.differences import Difference
 from crmsync.sync.erasures import CopyOutcome, ErasedCopy, Erasure
+from crmsync.sync.fields import EMAILS
+from crmsync.sync.matching import emails_of
 from crmsync.sync.models import ContactLink, SyncChange, SyncRun
 from crmsync.sync.runs import NotReady, close_dead_run, request_run
 from crmsync.sync.sheet import Sheet
@@ -44,6 +49,11 @@ class StillRunning(Exception):
     """A sync that has the person in hand is at work; nothing was erased."""
 
 
+def stands_in(column: str, places: Iterable[str], wanted: set[str]) -> Q:
+    """That one of `wanted`, all in lower case, is the text at one of these places of a JSON column, in any case."""
+    return Q.create([Q(In(Folded(KT(f"{column}__{place}")), wanted)) for place in places], connector=Q.OR)
+
+
 @dataclass
 class Reach:
     """All that an erasure of a contact reaches: for the question, and then for the deed."""
@@ -55,17 +65,46 @@ class Reach:
         return crm.family(self.contact)
 
     @cached_property
-    def emails(self) -> set[str]:
+    def ever(self) -> set[str]:
+        """Every e-mail that the person's cards hold or have held."""
         return crm.emails_of(self.people)
+
+    @cached_property
+    def others(self) -> list[Contact]:
+        """Somebody else's cards that hold one of them now."""
+        return crm.others_with(self.ever, self.people)
+
+    @cached_property
+    def emails(self) -> set[str]:
+        """Those that are the person's alone. What somebody else has now tells of the person only beside the name."""
+        return self.ever - crm.held_by(self.others)
+
+    @cached_property
+    def names(self) -> set[str]:
+        return crm.names_of(self.people) - crm.names_of(self.others)
 
     @property
     def links(self) -> QuerySet[ContactLink]:
-        """The pairs of all mailboxes, and items in synced folders that are not paired but have one of the e-mails.
+        """The pairs of all mailboxes, and items in synced folders that are not paired but hold the person.
 
-        What somebody has marked Private is theirs, and the CRM knows nothing of it.
+        These have, in whatever place, an e-mail that is the person's alone, and a first one that is on nobody else's
+        card; or the person's name and any e-mail that they ever had. So somebody else's item stays, who has taken over
+        an e-mail or has the person's beside their own; and so does an item of the person's under another name that has
+        no other e-mail than one that somebody else has by now. What somebody has marked Private is theirs, and the CRM
+        knows nothing of it.
         """
-        unpaired = Q(state=LinkState.SEEN, email__in=self.emails, private=False)
-        return ContactLink.objects.filter(Q(contact__in=self.people) | unpaired)
+        return ContactLink.objects.filter(Q(contact__in=self.people) | Q(pk__in=self._unpaired()))
+
+    def _unpaired(self) -> list[int]:
+        seen = ContactLink.objects.filter(state=LinkState.SEEN, private=False)
+        found = list(seen.filter(Q(email__in=self.ever) | stands_in("outlook", EMAILS, self.ever)))
+        taken = crm.held_by(crm.others_with({link.email for link in found}, self.people))
+        return [link.pk for link in found if self._is_theirs(link, taken)]
+
+    def _is_theirs(self, link: ContactLink, taken: set[str]) -> bool:
+        if link.outlook_name.lower() in self.names:
+            return True
+        return link.email not in taken and bool(emails_of(link) & self.emails)
 
     @cached_property
     def copies(self) -> list[ContactLink]:
