@@ -64,7 +64,7 @@ def look_up(work: Work, emails: set[str]) -> Known:
         for email in {getattr(contact, name).lower() for name in EMAILS} & emails:
             if stands not in known.by_email[email]:
                 known.by_email[email].append(stands)
-    linked = work.links.filter(contact_id__in=ids, state=LinkState.LINKED)
+    linked = work.links.filter(contact_id__in=ids, state=LinkState.LINKED, gone=False)
     known.taken.update(linked.values_list("contact_id", flat=True))
     known.taken.update(work.run.changes.filter(contact_id__in=ids).values_list("contact_id", flat=True))
     known.never.update(work.never().filter(contact_id__in=ids).values_list("contact_id", flat=True))

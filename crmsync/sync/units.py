@@ -12,6 +12,7 @@ from crmsync.sync.choices import Action, Cause, ChangeOutcome, LinkState, Reason
 from crmsync.sync.fields import complete, filled
 from crmsync.sync.mapping import CATEGORY, categories_of, contact_fields, item_body, stamp, stamped
 from crmsync.sync.models import ContactLink, SyncChange
+from crmsync.sync.twins import unpaired_items
 from crmsync.sync.work import Work, chunks
 from exchange_setup.graph.calls import Create, Delete, Update
 
@@ -29,6 +30,7 @@ class Unit:
     call: Call | None = None
     ended: bool = False
     rivals: list[ContactLink] = field(default_factory=list)
+    has_twin: bool = False  # what is to be created, somebody has made in Outlook by hand since the plan
 
     @property
     def outlook(self) -> SyncChange | None:
@@ -97,6 +99,10 @@ def load(work: Work, units: list[Unit]) -> None:
         if unit.contact is not None:
             held = of_contact.get(unit.contact.pk, [])
             unit.rivals = [link for link in held if unit.link is None or link.pk != unit.link.pk]
+    creating = [unit for unit in units if unit.creates_item and unit.contact is not None and unit.contact.email]
+    items = unpaired_items(work, [unit.contact.email.lower() for unit in creating]) if creating else {}
+    for unit in creating:
+        unit.has_twin = unit.contact.email.lower() in items
 
 
 def why_stale(unit: Unit) -> str:
@@ -106,7 +112,8 @@ def why_stale(unit: Unit) -> str:
         return Reason.EDITED_MEANWHILE
     if row.outlook_id and (link is None or (link.change_key, link.outlook_id) != (row.change_key, row.outlook_id)):
         return Reason.EDITED_MEANWHILE
-    if any(rival.state in LIVE for rival in unit.rivals):
+    pairs = row.action == Action.LINK  # with a new item, in place of one that is gone
+    if unit.has_twin or any(rival.state in LIVE and not (pairs and rival.gone) for rival in unit.rivals):
         return Reason.EDITED_MEANWHILE
     if row.action == Action.CREATE and row.side == Side.CRM and (link is None or link.contact_id):
         return Reason.EDITED_MEANWHILE
