@@ -7,14 +7,14 @@ decision; here is only where to look, and what to write down.
 
 from datetime import datetime, timedelta
 
-from django.db.models import F, Q, Subquery
-from django.db.models.functions import Lower
+from django.db.models import F, Q
 
 from contacts.models import Contact
 from crmsync.sync import alone, erasing, merges
 from crmsync.sync.choices import Action, Cause, LinkState, Reason, Side, Step
 from crmsync.sync.fields import ContactFields, complete, filled
 from crmsync.sync.mapping import contact_fields
+from crmsync.sync.matching import have_email_of
 from crmsync.sync.mirror import INTRINSIC
 from crmsync.sync.models import ContactLink
 from crmsync.sync.narrowing import begun_before
@@ -61,9 +61,7 @@ def look_again_at_items(work: Work, *, everything: bool) -> None:
         return
     items = work.links.filter(state=LinkState.SEEN, dirty=False).exclude(problem__in=INTRINSIC)
     if not everything:
-        modified = Contact.objects.filter(modified_at__gte=since(work))
-        emails = modified.exclude(email="").annotate(email_lower=Lower("email")).values("email_lower")
-        items = items.filter(email__in=Subquery(emails))
+        items = have_email_of(items, Contact.objects.filter(modified_at__gte=since(work)))
     items.update(dirty=True)
 
 
