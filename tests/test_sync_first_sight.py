@@ -125,6 +125,37 @@ def test_a_second_email_is_recognised_too(jens, folder):
     assert [entry["address"] for entry in jens.card("Anne Holm")["emailAddresses"]] == ["other@fabrikam.example", EMAIL]
 
 
+def with_second_email(first, last, email):
+    return {**outlook_person(first, last, EMAIL), "emailAddresses": [{"address": EMAIL}, {"address": email}]}
+
+
+def test_an_items_second_email_is_recognised_too(jens, folder):
+    anne = PersonFactory(first_name="Anne", surname="Holm", email="work@fabrikam.example")
+    jens.outlook.add(**with_second_email("Anne", "Holm", "Work@fabrikam.example"))
+    jens.sync()
+    assert Contact.objects.get() == anne and jens.names() == ["Anne Holm"]
+    assert quiet(jens)
+
+
+def test_a_second_email_that_colleagues_share_makes_nobody_the_other(jens, folder):
+    PersonFactory(first_name="Front", surname="Desk", email="desk@fabrikam.example")
+    CompanyFactory(name="Fabrikam A/S", email="info@fabrikam.example")
+    item = with_second_email("Anne", "Holm", "desk@fabrikam.example")
+    jens.outlook.add(**item | {"emailAddresses": [*item["emailAddresses"], {"address": "info@fabrikam.example"}]})
+    report = jens.sync()
+    assert (report["paired"], report["crm"]["created"]) == (0, 1)
+    assert jens.names() == ["Anne Holm", "Front Desk"]
+
+
+def test_a_second_email_of_two_of_the_name_leaves_the_choice(jens, folder):
+    for _ in range(2):
+        PersonFactory(first_name="Anne", surname="Holm", email="work@fabrikam.example")
+    jens.outlook.add(**with_second_email("Anne", "Holm", "work@fabrikam.example"))
+    jens.sync()
+    assert ContactLink.objects.get(contact=None).problem == "ambiguous"
+    assert Contact.objects.count() == 2
+
+
 def test_what_is_no_person_or_has_no_name_that_fits_stays_in_outlook(jens, folder):
     jens.outlook.add(companyName="Fabrikam A/S", emailAddresses=[{"address": "info@fabrikam.example"}])
     jens.outlook.add(emailAddresses=[{"address": "nameless@fabrikam.example"}])

@@ -275,6 +275,25 @@ def test_one_that_waits_is_paired_when_the_crm_gets_the_same_person(jens):
     assert quiet(jens)
 
 
+@pytest.mark.parametrize(
+    ("of_item", "of_contact"),
+    [
+        (["anne@home.example"], {"email": "anne@work.example", "email_2": "Anne@home.example"}),
+        (["anne@home.example", "Anne@work.example"], {"email": "anne@work.example"}),
+    ],
+    ids=["the contact's second", "the item's second"],
+)
+def test_one_that_waits_is_paired_by_a_second_email_too(jens, of_item, of_contact):
+    jens.change(new_contact_rule="hold")
+    jens.outlook.create_folder(FOLDER)
+    jens.outlook.add(givenName="Anne", surname="Holm", emailAddresses=[{"address": email} for email in of_item])
+    jens.sync()
+    PersonFactory(first_name="Anne", surname="Holm", **of_contact)
+    jens.sync()
+    assert jens.names() == ["Anne Holm"] and ContactLink.objects.get().state == LinkState.LINKED
+    assert quiet(jens)
+
+
 def test_what_is_marked_private_never_enters_the_crm(jens):
     jens.outlook.create_folder(FOLDER)
     item = jens.outlook.add(

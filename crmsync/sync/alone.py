@@ -12,10 +12,10 @@ from crmsync.sync.matching import Match, match
 from crmsync.sync.mirror import INTRINSIC
 from crmsync.sync.models import ContactLink, SyncChange
 from crmsync.sync.plan import Rules, Write, plan
-from crmsync.sync.scope import first_with_email
 from crmsync.sync.sheet import Sheet
+from crmsync.sync.twins import look_for_twins
 from crmsync.sync.work import Work, chunks
-from exchange_setup.models import NewContactRule, SharedEmailRule
+from exchange_setup.models import NewContactRule
 
 WAITING = {NewContactRule.HOLD: Reason.HELD_FOR_REVIEW, NewContactRule.NEVER: Reason.NOT_IMPORTED}
 
@@ -129,26 +129,16 @@ def forget_what_left(work: Work) -> None:
 
 def plan_chunk(sheet: Sheet, contacts: list[Contact]) -> None:
     work = sheet.work
-    emails = {contact.email.lower() for contact in contacts if contact.email}
     links = {link.contact_id: link for link in work.links.filter(contact__in=contacts)}
-    unpaired = work.links.filter(state=LinkState.SEEN, email__in=emails).exclude(
-        Exists(work.run.changes.filter(link_id=OuterRef("pk"), action=Action.LINK)) | Q(problem=Reason.ERASED)
-    )
-    in_outlook = dict(unpaired.values_list("email", "problem"))
-    only_one = work.setup.shared_email_rule == SharedEmailRule.LOWEST
-    first = first_with_email(work.setup, emails, work.run) if only_one else {}
+    twins = look_for_twins(work, contacts)
     for contact in contacts:
-        email = contact.email.lower()
         link = links.get(contact.pk) or ContactLink(setup=work.setup, contact=contact, state=LinkState.LEFT_OUT)
-        reason = why_left_out(contact)
-        detail = ""
-        if not reason and first.get(email, contact.number) != contact.number:
-            reason, detail = Reason.SHARED_EMAIL, first[email]
-        if not reason and email in in_outlook:
-            reason = in_outlook[email] or Reason.AMBIGUOUS
+        reason, detail = why_left_out(contact), ""
+        if not reason:
+            reason, detail = twins.why_not(contact)
         if reason:
             link.contact_version = contact.version
-            link.dirty = reason in (Reason.SHARED_EMAIL, Reason.AMBIGUOUS, *in_outlook.values())
+            link.dirty = reason in (Reason.SHARED_EMAIL, Reason.AMBIGUOUS, *twins.items.values())
             sheet.leave_out(reason, detail, side=Side.OUTLOOK, link=link, contact=contact)
         else:
             plan_create(sheet, contact, links.get(contact.pk))

@@ -156,6 +156,7 @@ class Impact:
         before = with_email(wanted(self.setup).reachable()).filter(
             email_lower=OuterRef("email_lower"), number__lt=OuterRef("number")
         )
+        before = before.exclude(pk__in=self.settled.values("contact_id"))
         goes_instead = Q(Exists(others.filter(is_held))) | Q(Exists(before))
         return has_stranger | (Q(email_lower__in=shared.values("email_lower")) & goes_instead)
 

@@ -4,6 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from django.db.models import F, Q, QuerySet
+from django.db.models.fields.json import KT
+from django.db.models.functions import Lower
+
 from contacts.blocking import blocked
 from contacts.models import Contact
 from crmsync.sync.choices import Decision, LinkState, Reason
@@ -37,7 +41,7 @@ class Known:
 
 def match(work: Work, links: list[ContactLink]) -> list[tuple[ContactLink, Match]]:
     """A Match for each of `links`, items that are only in Outlook and could enter the CRM; the oldest come first."""
-    known = look_up(work, {link.email for link in links})
+    known = look_up(work, {email for link in links for email in emails_of(link)})
     known.erased = blocked(email for link in links for email in emails_of(link))
     copies = ErasedCopy.objects.filter(setup=work.setup, outlook_id__in=[link.outlook_id for link in links])
     known.erased_items.update(copies.values_list("outlook_id", flat=True))
@@ -55,6 +59,14 @@ def emails_of(link: ContactLink) -> set[str]:
     return {link.email, *((link.outlook or {}).get(name, "").lower() for name in EMAILS)} - {""}
 
 
+def have_email_of(links: QuerySet[ContactLink], contacts: QuerySet[Contact]) -> QuerySet[ContactLink]:
+    """Those of `links` whose item shares an e-mail, in whichever place on either side, with one of `contacts`."""
+    of_items = {"email": F("email"), **{name: Lower(KT(f"outlook__{name}")) for name in EMAILS[1:]}}
+    of_contacts = [contacts.exclude(**{name: ""}).annotate(found=Lower(name)).values("found") for name in EMAILS]
+    either = [Q(**{f"item_{name}__in": found}) for name in of_items for found in of_contacts]
+    return links.alias(**{f"item_{name}": it for name, it in of_items.items()}).filter(Q.create(either, connector=Q.OR))
+
+
 def look_up(work: Work, emails: set[str]) -> Known:
     known = Known()
     ids = set()
@@ -64,7 +76,7 @@ def look_up(work: Work, emails: set[str]) -> Known:
         for email in {getattr(contact, name).lower() for name in EMAILS} & emails:
             if stands not in known.by_email[email]:
                 known.by_email[email].append(stands)
-    linked = work.links.filter(contact_id__in=ids, state=LinkState.LINKED)
+    linked = work.links.filter(contact_id__in=ids, state=LinkState.LINKED, gone=False)
     known.taken.update(linked.values_list("contact_id", flat=True))
     known.taken.update(work.run.changes.filter(contact_id__in=ids).values_list("contact_id", flat=True))
     known.never.update(work.never().filter(contact_id__in=ids).values_list("contact_id", flat=True))
@@ -81,7 +93,7 @@ def decide(link: ContactLink, known: Known) -> Match:
         return Match(reason=Reason.NOT_WANTED)
     if link.outlook_id in known.erased_items:  # it holds what was erased, under whatever e-mail
         return Match(reason=Reason.ERASED)
-    everybody = known.by_email.get(link.email, [])
+    everybody = known.by_email.get(link.email) or by_another_email(link, known)
     people = [contact for contact in everybody if contact.is_person and not contact.is_trashed]
     open_people = [contact for contact in people if not contact.privacy_blocked]
     is_oldest = known.oldest.get(link.email) == link.pk
@@ -96,6 +108,12 @@ def decide(link: ContactLink, known: Known) -> Match:
     if known.erased & emails_of(link):
         return Match(reason=Reason.ERASED)
     return Match() if is_oldest else Match(reason=Reason.DUPLICATE)
+
+
+def by_another_email(link: ContactLink, known: Known) -> list[Contact]:
+    """People of the item's own name with one of its further e-mails, which colleagues often share."""
+    found = {contact: None for email in sorted(emails_of(link)) for contact in known.by_email.get(email, ())}
+    return [contact for contact in found if contact.is_person and alike(contact.name, link.outlook_name)]
 
 
 def among(link: ContactLink, people: list[Contact], known: Known, is_oldest: bool) -> Match:

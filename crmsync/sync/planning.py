@@ -1,25 +1,27 @@
 """Plan: streams over what may differ and writes one SyncChange per difference, state "planned".
 
-Three streams, in this order: pairs, Outlook items that are alone, contacts that are alone. What to do with one contact
-is `plan.plan`'s decision; here is only where to look, and what to write down.
+Three streams, in this order: Outlook items that are alone, pairs, contacts that are alone. So whoever has a new item is
+paired with it before anything is done about the old one that is gone. What to do with one contact is `plan.plan`'s
+decision; here is only where to look, and what to write down.
 """
 
 from datetime import datetime, timedelta
 
-from django.db.models import F, Q, Subquery
-from django.db.models.functions import Lower
+from django.db.models import F, Q
 
 from contacts.models import Contact
 from crmsync.sync import alone, erasing, merges
 from crmsync.sync.choices import Action, Cause, LinkState, Reason, Side, Step
 from crmsync.sync.fields import ContactFields, complete, filled
 from crmsync.sync.mapping import contact_fields
+from crmsync.sync.matching import have_email_of
 from crmsync.sync.mirror import INTRINSIC
 from crmsync.sync.models import ContactLink
 from crmsync.sync.narrowing import begun_before
 from crmsync.sync.plan import DELETE, Base, Plan, Rules, Write, plan
 from crmsync.sync.scope import rules_for, with_scope
 from crmsync.sync.sheet import Sheet, settle
+from crmsync.sync.twins import Twins, look_for_twins
 from crmsync.sync.work import Work, chunks
 from exchange_setup.models import RemovedRule
 
@@ -34,8 +36,8 @@ def make_plan(work: Work) -> None:
     merges.follow(work)
     look_again_at_items(work, everything=replan)
     erasing.plan(work)
-    plan_pairs(work, replan)
     alone.plan_items(work)
+    plan_pairs(work, replan)
     alone.plan_contacts(work, replan, since(work))
 
 
@@ -59,9 +61,7 @@ def look_again_at_items(work: Work, *, everything: bool) -> None:
         return
     items = work.links.filter(state=LinkState.SEEN, dirty=False).exclude(problem__in=INTRINSIC)
     if not everything:
-        modified = Contact.objects.filter(modified_at__gte=since(work))
-        emails = modified.exclude(email="").annotate(email_lower=Lower("email")).values("email_lower")
-        items = items.filter(email__in=Subquery(emails))
+        items = have_email_of(items, Contact.objects.filter(modified_at__gte=since(work)))
     items.update(dirty=True)
 
 
@@ -76,20 +76,22 @@ def plan_pairs(work: Work, replan: bool) -> None:
     pairs = pairs.select_related("contact")
     sheet, looked_at = Sheet(work), 0
     for chunk in chunks(pairs):
+        twins = look_for_twins(work, (link.contact for link in chunk if link.gone or link.state == LinkState.REMOVED))
         for link in chunk:
-            if merges.has_to_move(work, link):
+            if link.contact_id in twins.paired or merges.has_to_move(work, link):
                 continue
-            plan_removed(sheet, link) if link.state == LinkState.REMOVED else plan_pair(sheet, link)
+            plan_one = plan_removed if link.state == LinkState.REMOVED else plan_pair
+            plan_one(sheet, link, twins)
         sheet.flush()
         looked_at += len(chunk)
         work.lease.rest(step=Step.PLANNING, done=looked_at)
 
 
-def plan_removed(sheet: Sheet, link: ContactLink) -> None:
+def plan_removed(sheet: Sheet, link: ContactLink, twins: Twins) -> None:
     """The user removed the Outlook copy some time ago: a full sync, or the rule, puts it back."""
     work, contact = sheet.work, link.contact
     by_rule = work.setup.removed_rule == RemovedRule.PUT_BACK and not link.left_by_undo
-    put_back = work.run.whole or by_rule
+    put_back = (work.run.whole or by_rule) and not twins.why_not(contact)[0]
     if contact.is_trashed:
         sheet.drop(link)
     elif put_back and link.in_filter and is_reachable(contact) and not link.never:
@@ -104,7 +106,7 @@ def is_reachable(contact: Contact) -> bool:
     return bool(contact.is_person and contact.email and contact.name and not contact.privacy_blocked)
 
 
-def plan_pair(sheet: Sheet, link: ContactLink) -> None:
+def plan_pair(sheet: Sheet, link: ContactLink, twins: Twins) -> None:
     contact = link.contact
     if frozen := why_passed_over(link):
         link.contact_version, link.dirty = contact.version, False
@@ -113,6 +115,8 @@ def plan_pair(sheet: Sheet, link: ContactLink) -> None:
     crm, outlook, base = both_sides(link, sync_notes=sheet.work.setup.sync_notes)
     rules = rules_for(sheet.work.setup, link)
     decided = decide(link, crm, outlook, base, rules)
+    if link.gone and twins.stand_against(decided, contact):
+        decided = Plan(stays_out=True)
     if link.in_filter and not link.was_in_filter:
         link.was_in_filter = True
         sheet.touch(link)

@@ -10,12 +10,12 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db.models import Max, OuterRef, Q, Subquery
-from django.db.models.functions import Lower
 
 from contacts.filters import FilterError, as_q
 from contacts.models import Contact
 from crmsync.sync.choices import BOTH_WAYS, OPEN, LinkState, Outcome
 from crmsync.sync.erasures import CopyOutcome, ErasedCopy
+from crmsync.sync.matching import have_email_of
 from crmsync.sync.models import ContactLink, SyncRun
 from crmsync.sync.planning import LONGEST_TRANSACTION
 from exchange_setup.graph.batch import LARGEST
@@ -68,7 +68,6 @@ def crm_is_quiet(setup: ExchangeSync, newest: datetime | None) -> bool:
         return True
     modified = Contact.objects.filter(modified_at__gte=since)
     links = ContactLink.objects.filter(setup=setup)
-    emails = modified.exclude(email="").annotate(email_lower=Lower("email")).values("email_lower")
     try:
         in_filter = modified.persons().filter(as_q(setup.contact_filter, setup.user)).exists()
     except FilterError:
@@ -76,7 +75,7 @@ def crm_is_quiet(setup: ExchangeSync, newest: datetime | None) -> bool:
     return not (
         in_filter
         or links.filter(contact__in=modified.values("pk")).exists()
-        or links.filter(state=LinkState.SEEN, email__in=emails).exists()
+        or have_email_of(links.filter(state=LinkState.SEEN), modified).exists()
     )
 
 

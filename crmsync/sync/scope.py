@@ -11,7 +11,7 @@ from contacts.models import Contact, ContactType
 from crmsync.sync.choices import Action, LinkState, Preference
 from crmsync.sync.models import ContactLink, SyncRun
 from crmsync.sync.plan import ConflictChoice, RemovedChoice, Rules
-from exchange_setup.models import ExchangeSync, LeftFilterRule, TrashedRule
+from exchange_setup.models import ExchangeSync, LeftFilterRule, RemovedRule, TrashedRule
 
 HELD = (LinkState.LINKED, LinkState.CREATING)
 
@@ -60,7 +60,7 @@ def with_scope(setup: ExchangeSync, links: QuerySet[ContactLink]) -> QuerySet[Co
 def first_with_email(setup: ExchangeSync, emails: Iterable[str], run: SyncRun | None = None) -> dict[str, str]:
     """Which contact's number goes to Outlook for each e-mail: one that is there already, else the lowest.
 
-    What `run` has planned already counts as being there.
+    What `run` has planned already counts as being there. Who was removed there and is not put back does not go.
     """
     held = Exists(setup.links.filter(contact_id=OuterRef("pk"), state__in=HELD))
     planned: Any = Value(False)
@@ -68,8 +68,17 @@ def first_with_email(setup: ExchangeSync, emails: Iterable[str], run: SyncRun | 
         planned = Exists(run.changes.filter(contact_id=OuterRef("pk"), action__in=(Action.LINK, Action.CREATE)))
     may_go = Q(pk__in=wanted(setup).filter(pk__in=Contact.objects.reachable())) | Q(held=True)
     rows = Contact.objects.alive().annotate(email_lower=Lower("email"), held=held, planned=planned)
+    rows = rows.filter(Q(planned=True) | ~Exists(stay_out(setup, run).filter(contact_id=OuterRef("pk"))))
     rows = rows.filter(email_lower__in=emails).filter(may_go).order_by("-held", "-planned", "number")
     first: dict[str, str] = {}
     for email, number in rows.values_list("email_lower", "number"):
         first.setdefault(email, number)
     return first
+
+
+def stay_out(setup: ExchangeSync, run: SyncRun | None) -> QuerySet[ContactLink]:
+    """Of contacts that the user removed in Outlook: those that `run`, or else an ordinary sync, does not put back."""
+    removed = setup.links.filter(state=LinkState.REMOVED)
+    if run is not None and run.whole:
+        return removed.none()
+    return removed.filter(left_by_undo=True) if setup.removed_rule == RemovedRule.PUT_BACK else removed

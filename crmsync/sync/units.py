@@ -13,6 +13,7 @@ from crmsync.sync.choices import Action, Cause, ChangeOutcome, LinkState, Reason
 from crmsync.sync.fields import complete, filled
 from crmsync.sync.mapping import CATEGORY, categories_of, contact_fields, item_body, stamp, stamped
 from crmsync.sync.models import ContactLink, SyncChange
+from crmsync.sync.twins import unpaired_items
 from crmsync.sync.work import Work, chunks
 from exchange_setup.graph.calls import Create, Delete, Update
 
@@ -32,6 +33,7 @@ class Unit:
     rivals: list[ContactLink] = field(default_factory=list)
     never: bool = False
     wanted: bool = False
+    has_twin: bool = False  # what is to be created, somebody has made in Outlook by hand since the plan
 
     @property
     def outlook(self) -> SyncChange | None:
@@ -108,6 +110,15 @@ def load(work: Work, units: list[Unit]) -> None:
             held = of_contact.get(unit.contact.pk, [])
             unit.rivals = [link for link in held if unit.link is None or link.pk != unit.link.pk]
             unit.never, unit.wanted = unit.contact.never, unit.contact.pk in wanted
+    note_twins(work, units)
+
+
+def note_twins(work: Work, units: list[Unit]) -> None:
+    """Mark those that would create an item beside one that somebody has made by hand. At most one query."""
+    creating = [unit for unit in units if unit.creates_item and unit.contact is not None and unit.contact.email]
+    items = unpaired_items(work, [unit.contact.email.lower() for unit in creating]) if creating else {}
+    for unit in creating:
+        unit.has_twin = unit.contact.email.lower() in items
 
 
 def wanted_again(work: Work, units: list[Unit]) -> set[int]:
@@ -123,7 +134,8 @@ def why_stale(unit: Unit) -> str:
         return Reason.EDITED_MEANWHILE
     if row.outlook_id and (link is None or (link.change_key, link.outlook_id) != (row.change_key, row.outlook_id)):
         return Reason.EDITED_MEANWHILE
-    if any(rival.state in LIVE for rival in unit.rivals):
+    pairs = row.action == Action.LINK  # with a new item, in place of one that is gone
+    if unit.has_twin or any(rival.state in LIVE and not (pairs and rival.gone) for rival in unit.rivals):
         return Reason.EDITED_MEANWHILE
     if (unit.creates_item and unit.never) or (unit.leaves and unit.wanted):
         return Reason.EDITED_MEANWHILE
