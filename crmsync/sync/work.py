@@ -47,9 +47,9 @@ class Work:
         return ContactLink.objects.filter(setup=self.setup)
 
     def make_way(self, links: Iterable[ContactLink]) -> None:
-        """Delete what else is noted of these links' contacts, such as a word of a moment ago. Inside a transaction."""
+        """Delete what else is noted of these links' contacts, a word of a moment ago or an item that is gone. Inside a transaction."""
         taking = [link for link in links if link.contact_id]
-        others = self.links.filter(contact__in={link.contact_id for link in taking}).exclude(state__in=HELD)
+        others = self.links.filter(contact__in={link.contact_id for link in taking}).exclude(state__in=HELD, gone=False)
         if taking:
             others.exclude(pk__in=[link.pk for link in taking if link.pk]).delete()
 
