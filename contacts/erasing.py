@@ -3,9 +3,10 @@
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 
-from contacts.models import Contact
+from contacts.models import Contact, full_name
 
 EMAILS = ["email", "email_2", "email_3"]
+NAME = ["first_name", "middle_name", "surname"]
 
 
 def family(contact: Contact) -> list[Contact]:
@@ -32,8 +33,15 @@ def held_by(people: list[Contact]) -> set[str]:
 
 
 def names_of(people: list[Contact]) -> set[str]:
-    """The names on these cards, in lower case."""
-    return {person.name.lower() for person in people} - {""}
+    """All that these people are called now or, by their history, have been: in lower case."""
+    found = set()
+    for person in people:
+        parts = {part: getattr(person, part) for part in NAME}
+        found.add(person.name)
+        for fields in person.changes.order_by("-id").values_list("fields", flat=True):
+            parts |= {part: fields[part][0] for part in NAME if part in fields}
+            found.add(full_name(*parts.values()))
+    return {name.lower() for name in found} - {""}
 
 
 def others_with(emails: set[str], people: list[Contact]) -> list[Contact]:
@@ -42,7 +50,8 @@ def others_with(emails: set[str], people: list[Contact]) -> list[Contact]:
     A card of the same name in the trash is no one else: somebody has thrown away the person's second card.
     """
     others = Contact.objects.with_email(emails).exclude(pk__in=[person.pk for person in people])
-    return [other for other in others if not (other.is_trashed and other.name.lower() in names_of(people))]
+    names = names_of(people)
+    return [other for other in others if not (other.is_trashed and other.name.lower() in names)]
 
 
 def erase(people: list[Contact]) -> None:

@@ -10,12 +10,11 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q, QuerySet, TextField
+from django.db.models import Q, QuerySet
 from django.db.models.fields.json import KT
-from django.db.models.functions import Cast
 from django.db.models.lookups import In
 from django.utils import timezone
 
@@ -37,6 +36,7 @@ from crmsync.sync.work import Work
 from exchange_setup.models import ExchangeSync
 
 logger = logging.getLogger(__name__)
+Row = TypeVar("Row", SyncChange, Difference)
 
 BLANK: dict[str, Any] = {
     "contact": None, "moved_from": None, "base_crm": {}, "base_outlook": {}, "outlook": None, "raw": {}, "kept_out": {},
@@ -81,7 +81,8 @@ class Reach:
 
     @cached_property
     def names(self) -> set[str]:
-        return crm.names_of(self.people) - crm.names_of(self.others)
+        """Those that the person has or had, and that none of these others is called."""
+        return crm.names_of(self.people) - {other.name.lower() for other in self.others}
 
     @property
     def links(self) -> QuerySet[ContactLink]:
@@ -122,11 +123,20 @@ class Reach:
 
     @property
     def journal(self) -> QuerySet[SyncChange]:
-        """Rows about the person, those without a contact found by the e-mails in them."""
-        about = Q(contact__in=self.people) | Q(link__in=self.links.values("pk"))
-        named = (Q(text__icontains=email) for email in self.emails)
-        said = Q(contact=None) & Q.create(list(named), connector=Q.OR) if self.emails else Q(pk=None)
-        return SyncChange.objects.alias(text=Cast("fields", TextField())).filter(about | said)
+        return self.about(SyncChange.objects.all())
+
+    def about(self, rows: QuerySet[Row]) -> QuerySet[Row]:
+        """Those of a journal's or a comparison's rows that are about the person.
+
+        Those without a contact are found by an e-mail in them that is the person's alone, or by the name, where they
+        have also another of the e-mails, or else neither an e-mail nor an item that would tell whom they are about.
+        """
+        said = [f"{name}__{place}" for name in EMAILS for place in (0, 1)]
+        silent = Q(link=None, fields__email__isnull=True)
+        by_name = Q(name__folded__in=self.names) & (silent | stands_in("fields", said, self.ever))
+        found = Q(name__folded__in=self.emails) | stands_in("fields", said, self.emails) | by_name
+        paired = Q(contact__in=self.people) | Q(link__in=self.links.values("pk"))
+        return rows.filter(paired | Q(contact=None) & found)
 
     @cached_property
     def counts(self) -> dict[str, int]:
@@ -194,19 +204,13 @@ def forget_journal(reach: Reach) -> None:
     for run in runs:
         recount(run)
     rows.update(name=reach.contact.number, fields={}, conflicts={}, detail="", outlook_id="", contact=None)
-    names = [person.name[:400] for person in reach.people if person.name]
-    SyncRun.objects.filter(doing__in=names).update(doing="")
+    SyncRun.objects.filter(pk__in=rows.values("run")).exclude(doing="").update(doing="")
 
 
 def forget_differences(reach: Reach) -> None:
     """What comparisons of both sides listed about the person."""
-    about = Q(contact__in=reach.people) | Q(link__in=reach.links.values("pk"))
-    for email in reach.emails:
-        about |= Q(contact=None) & (Q(name__iexact=email) | Q(text__icontains=email))
-    found = Difference.objects.alias(text=Cast("fields", TextField())).filter(about)
-    Difference.objects.filter(pk__in=list(found.values_list("pk", flat=True))).update(
-        name=reach.contact.number, fields={}, contact=None
-    )
+    found = list(reach.about(Difference.objects.all()).values_list("pk", flat=True))
+    Difference.objects.filter(pk__in=found).update(name=reach.contact.number, fields={}, contact=None)
 
 
 def forget_links(reach: Reach) -> None:
