@@ -2,6 +2,7 @@
 
 import pytest
 
+from contacts import merging
 from contacts.blocking import blocked
 from contacts.models import Contact
 from crmsync.sync import apply
@@ -108,6 +109,30 @@ def test_the_persons_second_card_in_the_trash_is_nobody_else(apart: Salesperson,
     apart.sync()
     do_erase(anne)
     assert apart.names() == [] and blocked([anne.email]) == {anne.email}
+
+
+# --- The CRM ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_history_of_a_merge_that_was_undone_forgets_the_person(anne: Contact) -> None:
+    edit(anne, notes="Owes us lunch.", city="Ribe")
+    bo = PersonFactory(first_name="Bo", surname="Lund", email="bo@lund.example", notes="Likes tea.")
+    values = {"email_2": "bo@lund.example", "notes": "Owes us lunch.\n\nLikes tea.", "surname": "Lund", "city": "Vejle"}
+    merging.merge(Contact.objects.get(pk=anne.pk), [Contact.objects.get(pk=bo.pk)], values, by=None)
+    merging.unmerge(anne.changes.filter(source="merge").get().reference, by=None)
+    do_erase(bo)
+    assert traces("bo@lund.example", "Likes tea.", "Lund") == []
+    kept = dict(anne.changes.exclude(fields={}).values_list("source", "fields"))
+    assert kept["merge"] == {"city": ["Ribe", "Vejle"]} and kept["unmerge"] == {"city": ["Vejle", "Ribe"]}
+
+
+def test_the_history_of_others_forgets_an_e_mail_that_they_had_by_mistake(anne: Contact) -> None:
+    bo = PersonFactory(first_name="Bo", surname="Lund")
+    edit(bo, email_2=anne.email, city="Ribe")
+    edit(bo, email_2="")
+    do_erase(anne)
+    assert traces(anne.email) == []
+    assert list(bo.changes.values_list("fields", flat=True)) == [{}, {"city": ["", "Ribe"]}]
 
 
 # --- The activity log and comparisons ---------------------------------------------------------------------------------

@@ -14,14 +14,11 @@ from typing import Any, TypeVar
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
-from django.db.models.fields.json import KT
-from django.db.models.lookups import In
 from django.utils import timezone
 
 from contacts import erasing as crm
 from contacts.blocking import block
 from contacts.changes import ContactChange
-from contacts.lookups import Folded
 from contacts.models import Contact
 from crmsync.sync.brakes import recount
 from crmsync.sync.choices import WAITING, Action, Cause, ChangeOutcome, Kind, LinkState, Outcome, Reason, Side, Trigger
@@ -47,11 +44,6 @@ BLANK: dict[str, Any] = {
 
 class StillRunning(Exception):
     """A sync that has the person in hand is at work; nothing was erased."""
-
-
-def stands_in(column: str, places: Iterable[str], wanted: set[str]) -> Q:
-    """That one of `wanted`, all in lower case, is the text at one of these places of a JSON column, in any case."""
-    return Q.create([Q(In(Folded(KT(f"{column}__{place}")), wanted)) for place in places], connector=Q.OR)
 
 
 @dataclass
@@ -98,7 +90,7 @@ class Reach:
 
     def _unpaired(self) -> list[int]:
         seen = ContactLink.objects.filter(state=LinkState.SEEN, private=False)
-        found = list(seen.filter(Q(email__in=self.ever) | stands_in("outlook", EMAILS, self.ever)))
+        found = list(seen.filter(Q(email__in=self.ever) | crm.stands_in("outlook", EMAILS, self.ever)))
         taken = crm.held_by(crm.others_with({link.email for link in found}, self.people))
         return [link.pk for link in found if self._is_theirs(link, taken)]
 
@@ -131,10 +123,9 @@ class Reach:
         Those without a contact are found by an e-mail in them that is the person's alone, or by the name, where they
         have also another of the e-mails, or else neither an e-mail nor an item that would tell whom they are about.
         """
-        said = [f"{name}__{place}" for name in EMAILS for place in (0, 1)]
         silent = Q(link=None, fields__email__isnull=True)
-        by_name = Q(name__folded__in=self.names) & (silent | stands_in("fields", said, self.ever))
-        found = Q(name__folded__in=self.emails) | stands_in("fields", said, self.emails) | by_name
+        by_name = Q(name__folded__in=self.names) & (silent | crm.stands_in("fields", crm.SAID, self.ever))
+        found = Q(name__folded__in=self.emails) | crm.stands_in("fields", crm.SAID, self.emails) | by_name
         paired = Q(contact__in=self.people) | Q(link__in=self.links.values("pk"))
         return rows.filter(paired | Q(contact=None) & found)
 
@@ -159,7 +150,7 @@ def erase(contact: Contact, *, by: Any) -> Erasure:
             forget_journal(reach)
             forget_differences(reach)
             forget_links(reach)
-            crm.erase(reach.people)
+            crm.erase(reach.people, reach.emails)
             SyncRun.objects.filter(pk__in=[lock.pk for lock in locks]).delete()
     except IntegrityError as error:  # a run began just now
         raise StillRunning from error
