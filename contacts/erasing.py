@@ -1,5 +1,6 @@
 """Erasing a person from the CRM: their card, those merged into it, and the whole history of each."""
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,10 +13,12 @@ from django.db.models.lookups import In
 from contacts.changes import MERGES, ContactChange, recorded
 from contacts.lookups import Folded
 from contacts.models import CHUNK, Contact, full_name
+from contacts.uploads import Upload, UploadRow
 
 EMAILS = ["email", "email_2", "email_3"]
 SAID = [f"{name}__{place}" for name in EMAILS for place in (0, 1)]  # of {name: [before, after]}
 NOBODYS = ("type", "deleted_at")  # tell nothing of anybody, and a merge is titled by them
+ADDRESS = re.compile(r'[^\s,;|:<>()"]+@[^\s,;|:<>()"]+')
 NAME = ["first_name", "middle_name", "surname"]
 
 
@@ -80,6 +83,7 @@ def erase(people: list[Contact], emails: set[str]) -> None:
         entry.object_repr, entry.change_message = numbers[entry.object_id], ""
         entry.save(update_fields=["object_repr", "change_message"])
     forget_in_histories(people, emails)
+    forget_uploads(people, emails)
     Contact.objects.filter(pk__in=[person.pk for person in people]).delete()
 
 
@@ -113,3 +117,15 @@ def tells(name: str, pair: list[Any], known: set[str]) -> bool:
     if name == "notes":
         return any(text in value for value in values for text in known)
     return name not in NOBODYS and bool(values & known)
+
+
+def forget_uploads(people: list[Contact], emails: set[str]) -> None:
+    """Delete the files with the person in them that wait to be imported. Whoever chose one has it, and can again."""
+    about = UploadRow.objects.filter(Q(contact__in=people) | Q(name__folded__in=names_of(people)))
+    found = [upload.pk for upload in Upload.objects.all() if addresses_in(upload) & emails]
+    Upload.objects.filter(Q(pk__in=about.values("upload")) | Q(pk__in=found)).delete()
+
+
+def addresses_in(upload: Upload) -> set[str]:
+    text = bytes(upload.content).decode(upload.encoding or "utf-8", errors="replace").lower()
+    return {address.strip("'.") for address in ADDRESS.findall(text)}

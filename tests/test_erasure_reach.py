@@ -5,6 +5,8 @@ import pytest
 from contacts import merging
 from contacts.blocking import blocked
 from contacts.models import Contact
+from contacts.transfer.checking import check, prepare
+from contacts.uploads import Upload
 from crmsync.sync import apply
 from crmsync.sync.choices import Kind, Outcome, Trigger
 from crmsync.sync.engine import perform
@@ -13,7 +15,7 @@ from crmsync.sync.erasures import Erasure
 from crmsync.sync.models import SyncChange, SyncRun
 from crmsync.sync.runs import request_run
 from tests.crash import Reaper
-from tests.factories import AdministratorFactory, PersonFactory
+from tests.factories import AdministratorFactory, PersonFactory, UserFactory
 from tests.scene import FOLDER, Salesperson, edit, outlook_person
 from tests.traces import traces
 
@@ -133,6 +135,18 @@ def test_the_history_of_others_forgets_an_e_mail_that_they_had_by_mistake(anne: 
     do_erase(anne)
     assert traces(anne.email) == []
     assert list(bo.changes.values_list("fields", flat=True)) == [{}, {"city": ["", "Ribe"]}]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp1252"])
+def test_files_that_wait_for_import_go_with_the_person_in_them(anne: Contact, encoding: str) -> None:
+    files = ["Søren;ANNE@fabrikam.example", "Søren;'Anne' <anne@fabrikam.example>", "Søren;joanne@fabrikam.example"]
+    uploads = [Upload.keep([f"name;email\n{row}\n".encode(encoding)], user=UserFactory()) for row in files]
+    uploads.append(Upload.keep(["first_name,surname\nAnne,Holm\n".encode(encoding)], user=UserFactory()))
+    for upload in uploads:
+        prepare(upload)
+    check(uploads[-1], by=uploads[-1].user)
+    do_erase(anne)
+    assert list(Upload.objects.all()) == [uploads[2]]
 
 
 # --- The activity log and comparisons ---------------------------------------------------------------------------------
