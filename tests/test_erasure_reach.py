@@ -2,15 +2,20 @@
 
 import pytest
 
+from contacts import merging
 from contacts.blocking import blocked
 from contacts.models import Contact
+from contacts.transfer.checking import check, prepare
+from contacts.uploads import Upload
+from crmsync.sync import apply
 from crmsync.sync.choices import Kind, Outcome, Trigger
 from crmsync.sync.engine import perform
 from crmsync.sync.erasing import StillRunning, erase
 from crmsync.sync.erasures import Erasure
-from crmsync.sync.models import SyncRun
+from crmsync.sync.models import SyncChange, SyncRun
 from crmsync.sync.runs import request_run
-from tests.factories import AdministratorFactory, PersonFactory
+from tests.crash import Reaper
+from tests.factories import AdministratorFactory, PersonFactory, UserFactory
 from tests.scene import FOLDER, Salesperson, edit, outlook_person
 from tests.traces import traces
 
@@ -106,3 +111,103 @@ def test_the_persons_second_card_in_the_trash_is_nobody_else(apart: Salesperson,
     apart.sync()
     do_erase(anne)
     assert apart.names() == [] and blocked([anne.email]) == {anne.email}
+
+
+# --- The CRM ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_history_of_a_merge_that_was_undone_forgets_the_person(anne: Contact) -> None:
+    edit(anne, notes="Owes us lunch.", city="Ribe")
+    bo = PersonFactory(first_name="Bo", surname="Lund", email="bo@lund.example", notes="Likes tea.")
+    values = {"email_2": "bo@lund.example", "notes": "Owes us lunch.\n\nLikes tea.", "surname": "Lund", "city": "Vejle"}
+    merging.merge(Contact.objects.get(pk=anne.pk), [Contact.objects.get(pk=bo.pk)], values, by=None)
+    merging.unmerge(anne.changes.filter(source="merge").get().reference, by=None)
+    do_erase(bo)
+    assert traces("bo@lund.example", "Likes tea.", "Lund") == []
+    kept = dict(anne.changes.exclude(fields={}).values_list("source", "fields"))
+    assert kept["merge"] == {"city": ["Ribe", "Vejle"]} and kept["unmerge"] == {"city": ["Vejle", "Ribe"]}
+
+
+def test_the_history_of_others_forgets_an_e_mail_that_they_had_by_mistake(anne: Contact) -> None:
+    bo = PersonFactory(first_name="Bo", surname="Lund")
+    edit(bo, email_2=anne.email, city="Ribe")
+    edit(bo, email_2="")
+    do_erase(anne)
+    assert traces(anne.email) == []
+    assert list(bo.changes.values_list("fields", flat=True)) == [{}, {"city": ["", "Ribe"]}]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp1252"])
+def test_files_that_wait_for_import_go_with_the_person_in_them(anne: Contact, encoding: str) -> None:
+    files = ["Søren;ANNE@fabrikam.example", "Søren;'Anne' <anne@fabrikam.example>", "Søren;joanne@fabrikam.example"]
+    uploads = [Upload.keep([f"name;email\n{row}\n".encode(encoding)], user=UserFactory()) for row in files]
+    uploads.append(Upload.keep(["first_name,surname\nAnne,Holm\n".encode(encoding)], user=UserFactory()))
+    for upload in uploads:
+        prepare(upload)
+    check(uploads[-1], by=uploads[-1].user)
+    do_erase(anne)
+    assert list(Upload.objects.all()) == [uploads[2]]
+
+
+# --- The activity log and comparisons ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["Hanne Holm", ""])
+def test_a_row_about_an_item_that_has_gone_forgets_the_person(apart: Salesperson, name: str) -> None:
+    apart.change(new_contact_rule="hold")
+    item = apart.outlook.add(FOLDER, displayName=name, emailAddresses=[{"address": "hanne@home.example"}])
+    apart.sync()
+    apart.outlook.remove(item["id"])
+    apart.sync()
+    assert traces("Hanne Holm", "hanne@home.example") != []
+    do_erase(edit(PersonFactory(first_name="Hanne", surname="Holm", email="hanne@home.example"), surname="Lund"))
+    assert traces("Hanne Holm", "hanne@home.example") == []
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_planned_row_forgets_the_person_in_whatever_letters(apart: Salesperson, place: int) -> None:
+    apart.change(new_contact_rule="add")
+    emails = ["first@home.example"][:place] + ["SØREN@home.example"]
+    add(apart, "Søren", "Holm", *emails)
+    apart.sync(preview=True)
+    apart.outlook.remove(apart.card("Søren Holm")["id"])
+    apart.change(new_contact_rule="never")
+    apart.sync()
+    assert traces("søren@home.example") != []
+    do_erase(PersonFactory(first_name="S", surname="H", email="søren@home.example"))
+    assert traces("søren@home.example", "Søren Holm") == []
+    assert not SyncChange.objects.filter(outcome="planned").exists()
+
+
+def test_rows_about_somebody_else_stay(apart: Salesperson, anne: Contact) -> None:
+    edit(anne, email="anna@home.example")
+    for first, email in (("Joanna", "joanna@home.example"), ("Anne", "anne@other.example")):
+        add(apart, first, "Holm", email)
+    apart.change(new_contact_rule="add")
+    apart.sync(preview=True)
+    do_erase(anne)
+    rows = SyncChange.objects.filter(run__kind=Kind.PREVIEW)
+    assert set(rows.values_list("name", "outcome")) == {("Joanna Holm", "planned"), ("Anne Holm", "planned")}
+
+
+def test_a_sync_that_was_stopped_over_the_person_forgets_it(
+    jens: Salesperson, anne: Contact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apply, "LARGEST", 1)
+    bo = PersonFactory(first_name="Bo", surname="Lund")
+    with Reaper(jens.tenant, 4, lambda: SyncRun.objects.update(cancel_requested=True)).at_work():
+        jens.sync()
+    assert SyncRun.objects.get().doing == "Bo Lund"
+    do_erase(edit(bo, first_name="Bjarne"))
+    assert traces("Lund") == []
+
+
+def test_a_comparison_forgets_an_item_that_no_sync_has_read(apart: Salesperson) -> None:
+    apart.change(new_contact_rule="add")
+    apart.sync()
+    add(apart, "Søren", "Holm", "søren@home.example")
+    apart.verify()
+    apart.outlook.remove(apart.card("Søren Holm")["id"])
+    assert traces("Søren Holm") == ["sync.Difference: Søren Holm"]
+    do_erase(PersonFactory(first_name="SØREN", surname="Holm", email="søren@home.example"))
+    assert traces("Søren Holm") == []

@@ -10,19 +10,15 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q, QuerySet, TextField
-from django.db.models.fields.json import KT
-from django.db.models.functions import Cast
-from django.db.models.lookups import In
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from contacts import erasing as crm
 from contacts.blocking import block
 from contacts.changes import ContactChange
-from contacts.lookups import Folded
 from contacts.models import Contact
 from crmsync.sync.brakes import recount
 from crmsync.sync.choices import WAITING, Action, Cause, ChangeOutcome, Kind, LinkState, Outcome, Reason, Side, Trigger
@@ -37,6 +33,7 @@ from crmsync.sync.work import Work
 from exchange_setup.models import ExchangeSync
 
 logger = logging.getLogger(__name__)
+Row = TypeVar("Row", SyncChange, Difference)
 
 BLANK: dict[str, Any] = {
     "contact": None, "moved_from": None, "base_crm": {}, "base_outlook": {}, "outlook": None, "raw": {}, "kept_out": {},
@@ -47,11 +44,6 @@ BLANK: dict[str, Any] = {
 
 class StillRunning(Exception):
     """A sync that has the person in hand is at work; nothing was erased."""
-
-
-def stands_in(column: str, places: Iterable[str], wanted: set[str]) -> Q:
-    """That one of `wanted`, all in lower case, is the text at one of these places of a JSON column, in any case."""
-    return Q.create([Q(In(Folded(KT(f"{column}__{place}")), wanted)) for place in places], connector=Q.OR)
 
 
 @dataclass
@@ -81,7 +73,8 @@ class Reach:
 
     @cached_property
     def names(self) -> set[str]:
-        return crm.names_of(self.people) - crm.names_of(self.others)
+        """Those that the person has or had, and that none of these others is called."""
+        return crm.names_of(self.people) - {other.name.lower() for other in self.others}
 
     @property
     def links(self) -> QuerySet[ContactLink]:
@@ -97,7 +90,7 @@ class Reach:
 
     def _unpaired(self) -> list[int]:
         seen = ContactLink.objects.filter(state=LinkState.SEEN, private=False)
-        found = list(seen.filter(Q(email__in=self.ever) | stands_in("outlook", EMAILS, self.ever)))
+        found = list(seen.filter(Q(email__in=self.ever) | crm.stands_in("outlook", EMAILS, self.ever)))
         taken = crm.held_by(crm.others_with({link.email for link in found}, self.people))
         return [link.pk for link in found if self._is_theirs(link, taken)]
 
@@ -122,11 +115,19 @@ class Reach:
 
     @property
     def journal(self) -> QuerySet[SyncChange]:
-        """Rows about the person, those without a contact found by the e-mails in them."""
-        about = Q(contact__in=self.people) | Q(link__in=self.links.values("pk"))
-        named = (Q(text__icontains=email) for email in self.emails)
-        said = Q(contact=None) & Q.create(list(named), connector=Q.OR) if self.emails else Q(pk=None)
-        return SyncChange.objects.alias(text=Cast("fields", TextField())).filter(about | said)
+        return self.about(SyncChange.objects.all())
+
+    def about(self, rows: QuerySet[Row]) -> QuerySet[Row]:
+        """Those of a journal's or a comparison's rows that are about the person.
+
+        Those without a contact are found by an e-mail in them that is the person's alone, or by the name, where they
+        have also another of the e-mails, or else neither an e-mail nor an item that would tell whom they are about.
+        """
+        silent = Q(link=None, fields__email__isnull=True)
+        by_name = Q(name__folded__in=self.names) & (silent | crm.stands_in("fields", crm.SAID, self.ever))
+        found = Q(name__folded__in=self.emails) | crm.stands_in("fields", crm.SAID, self.emails) | by_name
+        paired = Q(contact__in=self.people) | Q(link__in=self.links.values("pk"))
+        return rows.filter(paired | Q(contact=None) & found)
 
     @cached_property
     def counts(self) -> dict[str, int]:
@@ -149,7 +150,7 @@ def erase(contact: Contact, *, by: Any) -> Erasure:
             forget_journal(reach)
             forget_differences(reach)
             forget_links(reach)
-            crm.erase(reach.people)
+            crm.erase(reach.people, reach.emails)
             SyncRun.objects.filter(pk__in=[lock.pk for lock in locks]).delete()
     except IntegrityError as error:  # a run began just now
         raise StillRunning from error
@@ -194,19 +195,13 @@ def forget_journal(reach: Reach) -> None:
     for run in runs:
         recount(run)
     rows.update(name=reach.contact.number, fields={}, conflicts={}, detail="", outlook_id="", contact=None)
-    names = [person.name[:400] for person in reach.people if person.name]
-    SyncRun.objects.filter(doing__in=names).update(doing="")
+    SyncRun.objects.filter(pk__in=rows.values("run")).exclude(doing="").update(doing="")
 
 
 def forget_differences(reach: Reach) -> None:
     """What comparisons of both sides listed about the person."""
-    about = Q(contact__in=reach.people) | Q(link__in=reach.links.values("pk"))
-    for email in reach.emails:
-        about |= Q(contact=None) & (Q(name__iexact=email) | Q(text__icontains=email))
-    found = Difference.objects.alias(text=Cast("fields", TextField())).filter(about)
-    Difference.objects.filter(pk__in=list(found.values_list("pk", flat=True))).update(
-        name=reach.contact.number, fields={}, contact=None
-    )
+    found = list(reach.about(Difference.objects.all()).values_list("pk", flat=True))
+    Difference.objects.filter(pk__in=found).update(name=reach.contact.number, fields={}, contact=None)
 
 
 def forget_links(reach: Reach) -> None:
