@@ -81,6 +81,11 @@ class Folded(Transform):
         return self.as_sql(compiler, connection, template="CRM_FOLD(%(expressions)s)", **context)
 
 
+def in_known_case(text: str) -> str:
+    """`text`, in lower case where it has letters of which LOWER, and an index by it, need not know the other case."""
+    return text if text.isascii() else text.lower()
+
+
 def is_two_to_like(letter: str) -> bool:
     """Whether SQLite's LIKE, which knows the case of ASCII letters only, tells its cases apart."""
     return not letter.isascii() and letter.lower() != letter.upper()

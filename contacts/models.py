@@ -22,8 +22,8 @@ from django_countries.fields import CountryField
 
 from contacts.blocking import BlockedEmail  # noqa: F401
 from contacts.changes import ContactChange, Pending, Source, recorded
-from contacts.likeness import KEPT_WITH, ContactKey
-from contacts.lookups import Joined, Unindexed
+from contacts.likeness import EMAILS, KEPT_WITH, ContactKey
+from contacts.lookups import Joined, Unindexed, in_known_case
 from contacts.numbers import NumberSeries
 from contacts.saved_views import ListLayout, SavedView  # noqa: F401  # here Django looks for an app's models
 from contacts.signals import contacts_written
@@ -295,7 +295,7 @@ class Contact(models.Model):
         """
         self._note_before(None if self._state.adding else self, by, source, reference)
         for name, value in changes.items():
-            setattr(self, name, value)
+            setattr(self, name, in_known_case(value) if name in EMAILS else value)
         if self.company is not None:
             self.company_name = self.company.name
         if self.is_person:

@@ -125,6 +125,16 @@ def test_a_second_email_is_recognised_too(jens, folder):
     assert [entry["address"] for entry in jens.card("Anne Holm")["emailAddresses"]] == ["other@fabrikam.example", EMAIL]
 
 
+@pytest.mark.parametrize("name", ["email", "email_2"])
+def test_an_email_is_recognised_in_any_case_beyond_ascii_too(jens, folder, name):
+    aase = PersonFactory(first_name="Åse", surname="Holm", email="aase@fabrikam.example")
+    edit(aase, **{name: "ÅSE@blåbær.example"})
+    jens.outlook.add(**outlook_person("Åse", "Holm", "åse@BLÅBÆR.example"))
+    jens.sync()
+    assert Contact.objects.get() == aase and jens.names() == ["Åse Holm"]
+    assert quiet(jens)
+
+
 def with_second_email(first, last, email):
     return {**outlook_person(first, last, EMAIL), "emailAddresses": [{"address": EMAIL}, {"address": email}]}
 

@@ -1,6 +1,9 @@
 """Merged contacts in Outlook: every link is kept in sense, no item is made twice, and an undo finds its way back."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from contacts import merging
 from contacts.models import Contact
@@ -218,6 +221,44 @@ def test_an_item_with_a_merged_one_s_e_mail_is_the_survivor_s(jens):
     assert quiet(jens)
 
 
+def test_an_item_with_the_e_mail_of_one_merged_twice_is_the_last_survivor_s(jens):
+    anne, anna, ane = person(), person("Anna"), person("Ane", email="ane@x.example")
+    merge(anna, ane)
+    merge(anne, anna)
+    jens.outlook.create_folder("Business Central")
+    jens.outlook.add("Business Central", **outlook_person("Ane", "Holm", "ane@x.example"))
+    jens.sync()
+    assert ContactLink.objects.get().contact == anne and len(jens.outlook.contacts()) == 1
+    assert quiet(jens)
+
+
+def test_never_holds_for_the_survivor_though_the_merged_one_was_not_in_outlook(jens):
+    anne, anna = person(email="anne@x.example"), person("Anna", email="anna@x.example")
+    jens.change(contact_filter={"first_name": "Anna"})
+    ContactPreference.objects.create(setup=jens.setup, contact=anna, choice="never")
+    jens.sync()
+    jens.change(contact_filter={})
+    merge(anne, anna)
+    jens.sync()
+    assert jens.names() == []
+    jens.setup.preferences.all().delete()  # "by filter" again, and so it stays
+    jens.sync(full=True)
+    assert jens.names() == ["Anne Holm"] and quiet(jens)
+
+
+def test_what_the_user_said_about_the_survivor_stands(jens):
+    anne, anna = person(email="anne@x.example"), person("Anna", email="anna@x.example")
+    for contact, choice in ((anne, "always"), (anna, "never")):
+        ContactPreference.objects.create(setup=jens.setup, contact=contact, choice=choice)
+    jens.sync()
+    merge(anne, anna)
+    jens.sync()
+    assert jens.names() == ["Anne Holm"]
+    undo(anne)
+    jens.sync()
+    assert jens.names() == ["Anne Holm"] and quiet(jens)
+
+
 # --- Undone ----------------------------------------------------------------------------------------------------------
 
 
@@ -274,6 +315,32 @@ def test_an_undo_gives_the_survivor_an_item_of_its_own_where_it_belongs_in_outlo
     jens.sync()
     assert jens.names() == ["Anna Holm", "Anne Holm"] and jens.card("Anna Holm")["id"] == item_id
     assert quiet(jens)
+
+
+def test_what_the_user_said_goes_back_with_an_undo(jens):
+    anne, anna = person(email="anne@x.example", city="Aarhus"), person("Anna", email="anna@x.example", city="Odense")
+    jens.change(contact_filter={"city": "Vejle"}, left_filter_rule="remove")
+    ContactPreference.objects.create(setup=jens.setup, contact=anna, choice="always")
+    jens.sync()
+    merge(anne, anna)
+    jens.sync()
+    assert jens.names() == ["Anne Holm"]
+    undo(anne)
+    jens.sync()
+    assert jens.names() == ["Anna Holm"]
+    assert jens.setup.preferences.get().contact == anna and quiet(jens)
+
+
+def test_who_loses_the_item_to_one_that_is_restored_gets_one_of_their_own(jens):
+    anne, anna = person(email=""), person("Anna", email="anna@x.example")
+    jens.sync()
+    merge(anne, anna, email="anne@x.example")
+    jens.sync()
+    Contact.objects.update(modified_at=timezone.now() - timedelta(days=2))
+    jens.sync()
+    fresh(anna).restore(by=None)
+    jens.sync()
+    assert jens.names() == ["Anna Holm", "Anne Holm"] and quiet(jens)
 
 
 @pytest.mark.parametrize("number", [1, 2])

@@ -38,8 +38,9 @@ class PreferenceForm(forms.Form):
         rows = ContactPreference.objects.filter(setup=setup, contact=contact)
         if choice == BY_FILTER:
             rows.delete()
+            ContactPreference.objects.filter(setup=setup, contact__merged_into=contact).delete()  # or it would follow
         else:
-            rows.update_or_create(setup=setup, contact=contact, defaults={"choice": choice})
+            rows.update_or_create(setup=setup, contact=contact, defaults={"choice": choice, "moved_from": None})
         ContactLink.objects.update_or_create(
             setup=setup,
             contact=contact,

@@ -9,6 +9,7 @@ from django.db.models.fields.json import KT
 from django.db.models.functions import Lower
 
 from contacts.blocking import blocked
+from contacts.merging import survivors_of
 from contacts.models import Contact
 from crmsync.sync.choices import Decision, LinkState, Reason
 from crmsync.sync.erasures import ErasedCopy
@@ -70,8 +71,10 @@ def have_email_of(links: QuerySet[ContactLink], contacts: QuerySet[Contact]) -> 
 def look_up(work: Work, emails: set[str]) -> Known:
     known = Known()
     ids = set()
-    for contact in Contact.objects.with_email(emails).select_related("merged_into").order_by("number"):
-        stands = contact.merged_into or contact
+    contacts = list(Contact.objects.with_email(emails).select_related("merged_into").order_by("number"))
+    survivors = survivors_of(contacts)
+    for contact in contacts:
+        stands = survivors.get(contact.pk) or contact.merged_into or contact
         ids.add(stands.pk)
         for email in {getattr(contact, name).lower() for name in EMAILS} & emails:
             if stands not in known.by_email[email]:

@@ -20,7 +20,8 @@ MOVED_COLUMNS = ["contact", "contact_version", "moved_from", "dirty"]
 
 
 def follow(work: Work) -> None:
-    """Let the links go where merges, and undone merges, have left their contacts."""
+    """Let links and words go where merges, and undone merges, have left their contacts."""
+    follow_words(work)
     undone = work.links.filter(moved_from__deleted_at=None).exclude(moved_from=None).select_related("moved_from")
     for links in chunks(undone):
         move(work, {link.moved_from.pk: (link, link.moved_from) for link in links}, back=True)
@@ -46,13 +47,14 @@ def has_to_move(work: Work, link: ContactLink) -> bool:
 
 def move(work: Work, wanted: dict[int, tuple[ContactLink, Contact]], *, back: bool = False) -> None:
     """Give each contact this link in place of its own, unless it is in this Outlook by itself."""
-    moved, replaced, said = [], [], {}
+    moved, replaced, alone = [], [], []
     own = {link.contact_id: link for link in work.links.filter(contact__in=wanted)}
     for pk, (link, contact) in wanted.items():
         rival = own.get(pk)
         if rival is None or gives_way(rival, link):
             replaced += [rival.pk] if rival else []
-            said[link.contact_id] = contact
+            if back:  # whose it was meanwhile perhaps belongs in this Outlook too
+                alone.append(ContactLink(setup=work.setup, contact=link.contact, state=LinkState.LEFT_OUT, dirty=True))
             link.moved_from = None if back else link.contact
             link.contact, link.contact_version, link.dirty = contact, None, True
             moved.append(link)
@@ -63,8 +65,7 @@ def move(work: Work, wanted: dict[int, tuple[ContactLink, Contact]], *, back: bo
         work.lease.hold()
         ContactLink.objects.filter(pk__in=replaced).delete()
         store(moved, MOVED_COLUMNS)
-        if not back:
-            keep_preferences(work, said)
+        ContactLink.objects.bulk_create(alone, ignore_conflicts=True)
 
 
 def gives_way(rival: ContactLink, link: ContactLink) -> bool:
@@ -72,8 +73,30 @@ def gives_way(rival: ContactLink, link: ContactLink) -> bool:
     return rival.state not in THERE and (rival.state != LinkState.REMOVED or link.state == LinkState.LINKED)
 
 
-def keep_preferences(work: Work, survivors: dict[int, Contact]) -> None:
-    """What the user said about a merged contact holds for its survivor, unless they said something about that one."""
-    said = work.setup.preferences.filter(contact__in=survivors)
-    also = [ContactPreference(setup=work.setup, contact=survivors[row.contact_id], choice=row.choice) for row in said]
-    ContactPreference.objects.bulk_create(also, ignore_conflicts=True)
+def follow_words(work: Work) -> None:
+    """Let what the user said about contacts go the same ways, unless they said something about the other one, too."""
+    said = work.setup.preferences.select_related("contact", "moved_from")
+    undone = list(said.filter(moved_from__deleted_at=None).exclude(moved_from=None))
+    back = {row.moved_from_id: row.moved_from for row in undone}
+    move_words(work, [(row, back[row.moved_from_id]) for row in undone], back=True)
+    merged = list(said.filter(contact__merged_into__isnull=False))
+    survivors = survivors_of(row.contact for row in merged)
+    move_words(work, [(row, survivors[row.contact_id]) for row in merged if row.contact_id in survivors])
+
+
+def move_words(work: Work, words: list[tuple[ContactPreference, Contact]], *, back: bool = False) -> None:
+    """Make each word one about this contact, the first of several; one that came by a merge never stays behind."""
+    if not words:
+        return
+    taken = set(work.setup.preferences.filter(contact__in=[to for _, to in words]).values_list("contact", flat=True))
+    about = [pk for word, to in words for pk in (word.contact_id, to.pk)]
+    with transaction.atomic():
+        work.lease.hold()
+        work.links.filter(contact__in=about).update(dirty=True)
+        for word, to in words:
+            if to.pk not in taken:
+                taken.add(to.pk)
+                word.moved_from, word.contact = None if back else word.contact, to
+                word.save(update_fields=["contact", "moved_from"])
+            elif back:
+                word.delete()

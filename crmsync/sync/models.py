@@ -150,6 +150,9 @@ class ContactPreference(models.Model):
 
     setup = models.ForeignKey(ExchangeSync, models.CASCADE, related_name="preferences")
     contact = models.ForeignKey(Contact, models.CASCADE, related_name="sync_preferences")
+    moved_from = models.ForeignKey(
+        Contact, models.SET_NULL, null=True, related_name="+", help_text="Whom it was about before a merge."
+    )
     choice = models.CharField(max_length=10, choices=Preference)
 
     class Meta:

@@ -124,7 +124,7 @@ def leave_out_for_good(setup: ExchangeSync, preview: SyncRun, now: datetime) -> 
             if row.contact_id
         ]
         ContactPreference.objects.bulk_create(
-            never, update_conflicts=True, unique_fields=["setup", "contact"], update_fields=["choice"]
+            never, update_conflicts=True, unique_fields=["setup", "contact"], update_fields=["choice", "moved_from"]
         )
         items = ContactLink.objects.filter(setup=setup, state=LinkState.SEEN)
         items.filter(pk__in=[row.link_id for row in rows if not row.contact_id]).update(
