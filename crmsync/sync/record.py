@@ -153,6 +153,7 @@ def record_outlook(work: Work, unit: Unit, answer: dict[str, Any] | ItemError) -
     if isinstance(answer, NotFound) and row.action == Action.DELETE:
         answer = {}
     if isinstance(answer, ItemError):
+        row.sent_at = row.sent_at if answer.maybe_done else None
         record_failure(unit, answer)
         return
     if row.action == Action.DELETE:
