@@ -1,5 +1,6 @@
 """Writes to Outlook whose answer nobody heard: what shows that they were ours, and what does not."""
 
+import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 
 from contacts.models import Contact
-from crmsync.sync.choices import Action, ChangeOutcome, Outcome
+from crmsync.sync.choices import Action, ChangeOutcome, Outcome, Side
 from crmsync.sync.engine import perform
 from crmsync.sync.models import SyncChange, SyncRun
 from crmsync.sync.runs import approve
@@ -218,3 +219,33 @@ def test_a_value_that_its_owner_happens_to_write_too_does_not_show_that_the_othe
     contact = Contact.objects.get()
     assert (contact.job_title, contact.city) == ("Head", "Odense")
     assert jens.card("Anne Dam")["businessAddress"]["city"] == "Odense"
+
+
+@pytest.mark.parametrize("goes_on", [True, False])  # the same run, taken over, or the next one
+def test_what_an_unheard_write_has_replaced_stays_on_record(jens: Salesperson, goes_on: bool) -> None:
+    contact = anne(jens, job_title="Buyer")
+    item = jens.card("Anne Dam")["id"]
+    edit(contact, job_title="the CRM's")
+    jens.outlook.edit(item, jobTitle="the owner's")
+    die_unheard(jens)
+    assert jens.outlook.contact(item)["jobTitle"] == "the CRM's"  # as the rule says
+    jens.outlook.edit(item, jobTitle="the owner's next")
+    if goes_on:
+        perform(SyncRun.objects.open().get().pk, budget=float("inf"))
+    settle(jens)
+    journal = json.dumps(list(SyncChange.objects.values_list("conflicts", flat=True)))
+    assert '"the owner\'s"' in journal and '"the owner\'s next"' in journal
+
+
+def test_who_was_to_be_paired_is_created_where_the_item_became_somebody_elses(jens: Salesperson) -> None:
+    """In the very run that is taken over, whose first plan had paired them; the contact is as old as can be."""
+    anne_on_both_sides(jens)
+    Contact.objects.update(modified_at="2020-01-01T00:00Z")
+    with pytest.raises(Death), Meanwhile(jens, "before PATCH", die).at_work():
+        jens.sync()
+    time_passes()
+    make_it_bob(jens, jens.card("Anne Dam")["id"])
+    perform(SyncRun.objects.open().get().pk, budget=float("inf"))
+    assert SyncChange.objects.filter(side=Side.OUTLOOK, action=Action.CREATE, outcome=ChangeOutcome.DONE).exists()
+    settle(jens)
+    assert jens.names() == ["Anne Dam", "Bob Berg"]

@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from contacts.models import Contact
-from crmsync.sync.choices import Action, Cause, Decision, LinkState, Reason, Side, Step
+from crmsync.sync.choices import Action, Cause, ChangeOutcome, Decision, LinkState, Reason, Side, Step
 from crmsync.sync.fields import complete
 from crmsync.sync.mapping import CATEGORY, categories_of, contact_fields, is_email, split_name, stamped
 from crmsync.sync.matching import Match, match
@@ -112,13 +112,18 @@ def plan_contacts(work: Work, replan: bool, since: datetime | None) -> None:
     else:
         again = left_out.filter(Q(dirty=True) | ~Q(contact_version=OuterRef("version")))
         candidates = candidates.filter((Q(modified_at__gte=since) & ~Exists(mine)) | Exists(again))
-    candidates = candidates.exclude(Exists(work.run.changes.filter(contact_id=OuterRef("pk"))))
+    candidates = candidates.exclude(Exists(planned(work).filter(contact_id=OuterRef("pk"))))
     sheet, looked_at = Sheet(work), 0
     for chunk in chunks(candidates):
         plan_chunk(sheet, chunk)
         sheet.flush()
         looked_at += len(chunk)
         work.lease.rest(step=Step.PLANNING, done=looked_at)
+
+
+def planned(work: Work) -> QuerySet[SyncChange]:
+    """The run's rows but for those of a former plan of its own."""
+    return work.run.changes.exclude(outcome=ChangeOutcome.STALE)
 
 
 def forget_what_left(work: Work) -> None:
@@ -132,7 +137,7 @@ def plan_chunk(sheet: Sheet, contacts: list[Contact]) -> None:
     emails = {contact.email.lower() for contact in contacts if contact.email}
     links = {link.contact_id: link for link in work.links.filter(contact__in=contacts)}
     unpaired = work.links.filter(state=LinkState.SEEN, email__in=emails).exclude(
-        Exists(work.run.changes.filter(link_id=OuterRef("pk"), action=Action.LINK)) | Q(problem=Reason.ERASED)
+        Exists(planned(work).filter(link_id=OuterRef("pk"), action=Action.LINK)) | Q(problem=Reason.ERASED)
     )
     in_outlook = dict(unpaired.values_list("email", "problem"))
     only_one = work.setup.shared_email_rule == SharedEmailRule.LOWEST
