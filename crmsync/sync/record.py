@@ -139,6 +139,7 @@ def without_call(unit: Unit) -> None:
         elif not row.forget:
             link.state, link.dirty, link.outlook = LinkState.REMOVED, False, None
             link.contact_version = unit.contact.version
+            link.note_problem("")  # whatever of it Outlook had refused
         unit.close(ChangeOutcome.DONE)
         return
     if row.action == Action.CREATE:
