@@ -165,6 +165,18 @@ def test_a_refusal_is_forgotten_when_what_it_was_about_is_taken_back(jens, anne)
     assert not ContactLink.objects.left_out().exists()
 
 
+def test_who_was_removed_after_a_refusal_is_not_said_to_be_refused(jens, anne):
+    jens.sync()
+    jens.tenant.settings(text_limit=50)
+    edit(anne, job_title="x" * 60)
+    assert jens.sync()["changes"][0]["reason"] == "refused"
+    edit(anne, job_title="")
+    jens.outlook.remove(jens.card("Anne Holm")["id"])
+    settle(jens)
+    link = ContactLink.objects.get()
+    assert (link.state, link.problem) == (LinkState.REMOVED, "")
+
+
 # Items that went somewhere ------------------------------------------------------------------------------------------
 
 

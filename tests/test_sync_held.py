@@ -1,5 +1,7 @@
 """A held run, decided cause by cause: approved, rejected and parked; its page, its banner and its mail."""
 
+from datetime import timedelta
+
 import pytest
 from django.core import mail
 from django.utils import timezone
@@ -44,6 +46,13 @@ def say(run, **words):
     perform(run.pk)
     run.refresh_from_db()
     return as_json(run)
+
+
+def test_a_plan_is_kept_for_as_long_as_it_waits(held):
+    planned = held.changes.filter(outcome="planned").count()
+    held.changes.update(created_at=timezone.now() - timedelta(days=91))
+    sweep()
+    assert held.changes.filter(outcome="planned").count() == planned == 5
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from crmsync.sync.choices import ChangeOutcome, LinkState, Reason, Step
 from crmsync.sync.lease import Cancelled, OutOfTime
-from crmsync.sync.models import ContactLink
+from crmsync.sync.models import ContactLink, SyncChange
 from crmsync.sync.record import LINK_COLUMNS, record_outlook, write_crm
 from crmsync.sync.units import Unit, batches, prepare, wanted_again, why_stale
 from crmsync.sync.work import PAGE, Work, still_there, store
@@ -27,7 +27,7 @@ from exchange_setup.graph.errors import ItemError, RunError
 
 Answer = dict[str, Any] | ItemError
 LONGEST_SENDING = timedelta(minutes=2)  # pauses that Outlook asks for, and waiting for its answer
-ROW_COLUMNS = ["outcome", "reason", "detail", "applied_at", "link", "contact", "outlook_id"]
+ROW_COLUMNS = ["outcome", "reason", "detail", "sent_at", "applied_at", "link", "contact", "outlook_id"]
 
 
 @dataclass
@@ -103,8 +103,8 @@ def make_ready(work: Work, units: list[Unit]) -> list[Unit]:
 
 def begin(work: Work, units: list[Unit], current: list[Unit]) -> Batch:
     """Store what is intended, and have Graph begin with the calls."""
-    save_intents(work, current)
     take_leave(work, current)
+    save_intents(work, [unit for unit in current if unit.call is not None])
     batch = Batch(units)
     batch.ask = work.graph.begin_batch([unit.call for unit in batch.calling])
     return batch
@@ -116,6 +116,9 @@ def record(work: Work, batch: Batch) -> None:
         return
     answered = [(unit, answer) for unit, answer in zip(batch.calling, batch.answers, strict=True) if answer is not None]
     unanswered = {id(unit) for unit in batch.calling} - {id(unit) for unit, _ in answered}
+    if batch.trouble and not batch.trouble.maybe_done:
+        for unit in batch.calling:
+            unit.outlook.sent_at = None if id(unit) in unanswered else unit.outlook.sent_at
     with transaction.atomic():
         work.lease.hold()
         write_crm(work, [unit for unit in batch.units if id(unit) not in unanswered])
@@ -125,13 +128,17 @@ def record(work: Work, batch: Batch) -> None:
 
 
 def save_intents(work: Work, units: list[Unit]) -> None:
-    """Store which items are about to be created, with the markers that find them again."""
-    creating = [unit for unit in units if unit.creates_item]
-    if not creating:
+    """Store what is about to be sent: for items to be created the markers that find them again."""
+    if not units:
         return
+    creating = [unit for unit in units if unit.creates_item]
+    changing = [unit.outlook for unit in units if unit.outlook and not unit.creates_item]
+    for row in changing:
+        row.sent_at = timezone.now()
     with transaction.atomic():
         work.lease.hold()
         still_there(unit.contact.pk for unit in creating if unit.contact is not None)
+        SyncChange.objects.filter(pk__in=[row.pk for row in changing]).update(sent_at=timezone.now())
         links = [unit.link for unit in creating if unit.link is not None]
         work.make_way(links)
         for link in links:

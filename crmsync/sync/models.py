@@ -278,6 +278,9 @@ class SyncChange(models.Model):
     contact_version = models.PositiveIntegerField(null=True, help_text="The contact's version that the plan saw.")
     change_key = models.CharField(max_length=255, blank=True, help_text="The Outlook item's, that the plan saw.")
     created_at = models.DateTimeField(default=timezone.now)
+    sent_at = models.DateTimeField(
+        null=True, help_text="When a change of an item went to Outlook; none where Outlook surely has not made it."
+    )
     applied_at = models.DateTimeField(null=True)
     edited_at = models.DateTimeField(null=True, help_text="When somebody made the edit that it carries over.")
 

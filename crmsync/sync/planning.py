@@ -8,15 +8,16 @@ decision; here is only where to look, and what to write down.
 from datetime import datetime, timedelta
 
 from django.db.models import F, Q
+from django.utils import timezone
 
 from contacts.models import Contact
 from crmsync.sync import alone, erasing, merges
-from crmsync.sync.choices import Action, Cause, LinkState, Reason, Side, Step
+from crmsync.sync.choices import Action, Cause, ChangeOutcome, LinkState, Reason, Side, Step
 from crmsync.sync.fields import ContactFields, complete, filled
 from crmsync.sync.mapping import contact_fields
 from crmsync.sync.matching import have_email_of
 from crmsync.sync.mirror import INTRINSIC
-from crmsync.sync.models import ContactLink
+from crmsync.sync.models import ContactLink, SyncRun
 from crmsync.sync.narrowing import begun_before
 from crmsync.sync.plan import DELETE, Base, Plan, Rules, Write, plan
 from crmsync.sync.scope import rules_for, with_scope
@@ -31,7 +32,7 @@ LONGEST_TRANSACTION = timedelta(hours=1)
 
 def make_plan(work: Work) -> None:
     """Write the run's plan, in place of one that was begun before."""
-    work.run.changes.filter(begun_before()).delete()
+    put_aside(work.run)
     replan = must_replan(work)
     merges.follow(work)
     look_again_at_items(work, everything=replan)
@@ -39,6 +40,13 @@ def make_plan(work: Work) -> None:
     alone.plan_items(work)
     plan_pairs(work, replan)
     alone.plan_contacts(work, replan, since(work))
+
+
+def put_aside(run: SyncRun) -> None:
+    """End a plan that was begun before. What may have been sent stays: nothing else says what that has replaced."""
+    run.changes.filter(begun_before(), sent_at=None).delete()
+    told = {"outcome": ChangeOutcome.STALE, "reason": Reason.NO_ANSWER, "applied_at": timezone.now()}
+    run.changes.filter(outcome=ChangeOutcome.PLANNED).update(**told)
 
 
 def must_replan(work: Work) -> bool:

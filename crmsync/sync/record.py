@@ -139,6 +139,7 @@ def without_call(unit: Unit) -> None:
         elif not row.forget:
             link.state, link.dirty, link.outlook = LinkState.REMOVED, False, None
             link.contact_version = unit.contact.version
+            link.note_problem("")  # whatever of it Outlook had refused
         unit.close(ChangeOutcome.DONE)
         return
     if row.action == Action.CREATE:
@@ -153,6 +154,7 @@ def record_outlook(work: Work, unit: Unit, answer: dict[str, Any] | ItemError) -
     if isinstance(answer, NotFound) and row.action == Action.DELETE:
         answer = {}
     if isinstance(answer, ItemError):
+        row.sent_at = row.sent_at if answer.maybe_done else None
         record_failure(unit, answer)
         return
     if row.action == Action.DELETE:

@@ -89,10 +89,13 @@ def give_up_undos(now: datetime) -> None:
 
 
 def prune(now: datetime) -> int:
-    """Delete changes after 90 days, and the rows of automatic runs that changed nothing after 7 (both are settings)."""
+    """Delete changes after 90 days, and the rows of automatic runs that changed nothing after 7 (both are settings).
+
+    What still waits for a person stays, however long.
+    """
     old = now - timedelta(days=settings.SYNC_KEEP_CHANGES_DAYS)
     quiet = now - timedelta(days=settings.SYNC_KEEP_QUIET_RUNS_DAYS)
-    stale = SyncChange.objects.filter(created_at__lt=old)
+    stale = SyncChange.objects.filter(created_at__lt=old).exclude(run__in=SyncRun.objects.open())
     removed = SyncChange.objects.filter(pk__in=list(stale.values_list("pk", flat=True)[:MOST_AT_ONCE])).delete()[0]
     ended = SyncRun.objects.exclude(outcome__in=(Outcome.QUEUED, Outcome.RUNNING, Outcome.HELD))
     done = ended.filter(trigger=Trigger.SCHEDULE, outcome=Outcome.DONE, created_at__lt=quiet, changes=None)

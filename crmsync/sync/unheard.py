@@ -2,17 +2,21 @@
 
 The next reading finds it as if the item's owner had done it. Taken for that, a removal would go by the rules about what
 people remove, a value of ours would stand against what is written in the CRM next, and of what it has replaced nothing
-would be on record. The journal, which knows what was intended, tells what we did from what people do.
+would be on record. The journal, which knows what was sent, tells what we did from what people do.
 """
+
+from collections.abc import Mapping
+from copy import copy
 
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
+from contacts.changes import ContactChange
 from crmsync.sync.choices import WAITING, Action, Cause, ChangeOutcome, Kind, LinkState, Outcome, Side
 from crmsync.sync.counting import counts
 from crmsync.sync.fields import BY_NAME, complete, filled, fingerprint, same
-from crmsync.sync.mapping import contact_fields
+from crmsync.sync.mapping import CATEGORY, categories_of, contact_fields
 from crmsync.sync.models import ContactLink, SyncChange, SyncRun
 from crmsync.sync.narrowing import LEFT
 from crmsync.sync.record import LINK_COLUMNS
@@ -28,10 +32,13 @@ def note_unheard(work: Work) -> None:
     """Record as done what Outlook shows to be done. One query where there is nothing."""
     for rows in chunks(unheard_of(work)):
         pairing = pairs_to_be(work, rows)
-        done = [row for row in rows if row.action == Action.DELETE or agree_on_written(row, pairing)]
+        planned = as_planned([row for row in rows if row.action == Action.LINK])
+        done = [row for row in rows if row.action == Action.DELETE or was_carried_out(row, pairing)]
         ended = [row.link_id for row in done if row.forget]
         for row in done:
-            if row.action == Action.DELETE and not row.forget:
+            if row.action != Action.DELETE:
+                agree_on_written(row, planned.get(row.pk))
+            elif not row.forget:
                 take_out(row.link, row.contact)
         with transaction.atomic():
             work.lease.hold()
@@ -43,7 +50,7 @@ def note_unheard(work: Work) -> None:
 
 
 def unheard_of(work: Work) -> QuerySet[SyncChange]:
-    """What may have been sent, where the link shows another state than was agreed.
+    """What was sent, or may have been, where the link shows another state than was agreed.
 
     A complete sync since would have seen to it.
     """
@@ -54,7 +61,7 @@ def unheard_of(work: Work) -> QuerySet[SyncChange]:
     removed = Q(action=Action.DELETE, link__state=LinkState.LINKED, link__gone=True)
     rows = SyncChange.objects.filter(
         written | paired | removed, Q(created_at__gt=since) if since else Q(), link__setup=work.setup,
-        side=Side.OUTLOOK, link__missing=False, contact__isnull=False, outcome__in=MAYBE_SENT,
+        sent_at__isnull=False, side=Side.OUTLOOK, link__missing=False, contact__isnull=False, outcome__in=MAYBE_SENT,
     )  # fmt: skip
     rows = rows.exclude(run__kind=Kind.PREVIEW).exclude(run__outcome=Outcome.REJECTED).exclude(reason__in=LEFT)
     return rows.select_related("link", "contact")
@@ -67,29 +74,56 @@ def pairs_to_be(work: Work, rows: list[SyncChange]) -> set[int]:
     return contacts - set(taken.values_list("contact", flat=True))
 
 
-def agree_on_written(row: SyncChange, pairing: set[int]) -> bool:
-    """Whether the item holds what was to be written; then (without saving) the sides have agreed on that.
+def as_planned(rows: list[SyncChange]) -> dict[int, dict[str, str]]:
+    """What the contacts of these rows held when they were planned, by the rows' keys. At most one query."""
+    contacts = {row.contact_id: copy(row.contact) for row in rows}
+    since = {row.contact_id: row.contact_version for row in rows}
+    edited = [pk for pk, contact in contacts.items() if contact.version != since[pk]]
+    for change in ContactChange.objects.filter(contact__in=edited).order_by("-id") if edited else []:
+        for name in change.fields.keys() & BY_NAME.keys() if change.version > since[change.contact_id] else ():
+            setattr(contacts[change.contact_id], name, change.fields[name][0])
+    return {row.pk: contact_fields(contacts[row.contact_id]) for row in rows}
 
-    An undo's values are none of the CRM's: there they have agreed to differ.
+
+def was_carried_out(row: SyncChange, pairing: set[int]) -> bool:
+    """Whether the item shows a value that we have written, and none that we would have replaced.
+
+    Outlook takes all of a write or nothing, so whatever else it holds now was written since. Of several items that were
+    to be paired with one contact only one is.
     """
-    link, outlook = row.link, held(row.link)
-    written = {name: after for name, (_, after) in row.fields.items() if name in BY_NAME}
-    if not all(same(name, outlook[name], after) for name, after in written.items()):
+    outlook, is_stamped = held(row.link), CATEGORY in categories_of(row.link.raw)
+    shown = [(is_stamped, not is_stamped)] if "categories" in row.fields else []
+    for name, (before, after) in row.fields.items():
+        if name in BY_NAME and not same(name, before, after):
+            shown.append((same(name, outlook[name], after), same(name, outlook[name], before)))
+    if not any(is_ours for is_ours, _ in shown) or any(is_former for _, is_former in shown):
         return False
     if row.action == Action.LINK:
         if row.contact_id not in pairing:
             return False
         pairing.remove(row.contact_id)
+    return True
+
+
+def agree_on_written(row: SyncChange, planned: Mapping[str, str] | None) -> None:
+    """Set (without saving) that the sides have agreed on what was written; in a pair that was made by it, on all else
+    too, for that they held alike: what the contact held as it was `planned`.
+
+    An undo's values are none of the CRM's: there they have agreed to differ.
+    """
+    link = row.link
+    written = {name: after for name, (_, after) in row.fields.items() if name in BY_NAME}
+    if planned is not None:
         link.contact, link.state, link.linked_at, link.dirty = row.contact, LinkState.LINKED, timezone.now(), True
         link.note_problem("")
-    link.base_outlook = filled({**complete(link.base_outlook), **{name: outlook[name] for name in written}})
+        link.base_crm = link.base_outlook = filled({**planned, "notes": ""})
+    link.base_outlook = filled({**complete(link.base_outlook), **written})
     link.fingerprint = fingerprint(complete(link.base_outlook))
     if row.cause != Cause.UNDONE:
         link.base_crm = filled({**complete(link.base_crm), **written})
     elif row.contact.version == row.contact_version:  # a later edit goes to Outlook, like any other
         crm = contact_fields(row.contact)
         link.base_crm = filled({**complete(link.base_crm), **{name: crm[name] for name in written}})
-    return True
 
 
 def record(done: list[SyncChange]) -> None:

@@ -10,9 +10,9 @@ from django.db.models import QuerySet
 
 from contacts.models import Contact
 from crmsync.sync import scope
-from crmsync.sync.choices import Kind, Preference
+from crmsync.sync.choices import ChangeOutcome, Kind, Preference
 from crmsync.sync.lease import Lease
-from crmsync.sync.models import ContactLink, SyncRun
+from crmsync.sync.models import ContactLink, SyncChange, SyncRun
 from crmsync.sync.scope import HELD
 from exchange_setup.graph.client import GraphClient
 from exchange_setup.models import ExchangeSync
@@ -43,11 +43,16 @@ class Work:
         return self.run.kind == Kind.UNDO
 
     @property
+    def planned(self) -> QuerySet[SyncChange]:
+        """The run's rows but for those of a former plan of its own."""
+        return self.run.changes.exclude(outcome=ChangeOutcome.STALE)
+
+    @property
     def links(self) -> QuerySet[ContactLink]:
         return ContactLink.objects.filter(setup=self.setup)
 
     def make_way(self, links: Iterable[ContactLink]) -> None:
-        """Delete what else is noted of these links' contacts, a word of a moment ago or an item that is gone. Inside a transaction."""
+        """Delete what else is noted of these links' contacts: a word just said, an item that is gone."""
         taking = [link for link in links if link.contact_id]
         others = self.links.filter(contact__in={link.contact_id for link in taking}).exclude(state__in=HELD, gone=False)
         if taking:

@@ -26,6 +26,8 @@ from exchange_setup.graph.errors import (
 AGAIN = {408, 423, 424, 429, 500, 502, 503, 504, 509}
 # Of these, the ones that say that nothing was carried out, so that even a create may be sent again.
 NOT_CARRIED_OUT = {423, 424, 429, 509}
+# And the ones that leave it open. A 503 is neither: good enough as a no, but not for making a contact a second time.
+MAYBE_DONE = {408, 500, 502, 504}
 
 
 class Subject(Enum):
@@ -85,11 +87,15 @@ NOT_FOUND: dict[Subject, type[GraphError]] = {
 
 @dataclass(frozen=True)
 class Answer:
-    """A status, its headers with names in lower case, and the JSON object of the body ({} where there is none)."""
+    """A status, its headers with names in lower case, and the JSON object of the body ({} where there is none).
+
+    `in_doubt`: an earlier try may have been carried out already.
+    """
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: dict[str, Any] = field(default_factory=dict)
+    in_doubt: bool = False
 
     @property
     def ok(self) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from exchange_setup.graph.answers import AGAIN, NOT_CARRIED_OUT, Answer, Subject, error_for
+from exchange_setup.graph.answers import AGAIN, MAYBE_DONE, NOT_CARRIED_OUT, Answer, Subject, error_for
 from exchange_setup.graph.calls import Call, Create, Delete, FindMarker, Update
 from exchange_setup.graph.errors import ItemError, NeedsSignIn, OutcomeUnknown, RunError, Unreachable
 from exchange_setup.graph.patience import Patience
@@ -74,6 +74,7 @@ class Batch:
                 self._send_round(waiting)
         except RunError as error:
             error.answers = tuple(self.results)
+            error.maybe_done |= self.patience.in_doubt
             raise
         return [result for result in self.results if result is not None]
 
@@ -82,6 +83,7 @@ class Batch:
         try:
             answers = self._exchange(waiting)
         except OutcomeUnknown as error:
+            self.patience.in_doubt = True
             for index in waiting:
                 if isinstance(self.calls[index], Create):
                     self.results[index] = error
@@ -96,10 +98,13 @@ class Batch:
                 again[index] = answer
                 continue
             outcome = judge(self.calls[index], answer)
+            if isinstance(outcome, RunError | ItemError):
+                outcome.maybe_done |= self.patience.in_doubt
             if isinstance(outcome, RunError):
                 trouble = trouble or outcome
             else:
                 self.results[index] = outcome
+        self.patience.in_doubt |= any(answer.status in MAYBE_DONE for answer in again.values())
         if trouble:
             raise trouble
         if again:
@@ -137,6 +142,7 @@ class Batch:
         request, begun = self.begun or (self._request(waiting), None)
         self.begun = None
         answer = self.transport.send(request, begun)
+        self.patience.in_doubt |= answer.in_doubt
         responses = answer.body.get("responses")
         found = {}
         for response in responses if isinstance(responses, list) else []:

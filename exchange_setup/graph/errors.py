@@ -27,7 +27,13 @@ from typing import Any, ClassVar
 
 
 class GraphError(Exception):
-    """Everything that this package raises on purpose."""
+    """Everything that this package raises on purpose.
+
+    `maybe_done`: what was asked for may have been carried out all the same, in whole or in part. An answer says that it
+    was not; a lost one, or a failure of Outlook's at an earlier try, leaves it open.
+    """
+
+    maybe_done = False
 
 
 class RunError(GraphError):
@@ -88,7 +94,7 @@ class Unreachable(RunError):
 
 
 class BadAnswer(RunError):
-    pass
+    maybe_done = True
 
 
 class WrongConfiguration(RunError):
@@ -122,4 +128,4 @@ class ChangedMeanwhile(ItemError):
 
 
 class OutcomeUnknown(ItemError):
-    pass
+    maybe_done = True

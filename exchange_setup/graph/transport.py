@@ -12,7 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
@@ -115,7 +115,9 @@ class Transport:
         self._refuse_elsewhere(request)
         answer = self._send_until_answered(request, begun)
         if not answer.ok:
-            raise error_for(answer, request.subject)
+            error = error_for(answer, request.subject)
+            error.maybe_done |= answer.in_doubt
+            raise error
         return answer
 
     def is_ours(self, url: str) -> bool:
@@ -156,10 +158,13 @@ class Transport:
                 log.warning("%s %s: %s", request.method, request.subject.value, error)
                 if error.sent and not request.repeatable:
                     raise OutcomeUnknown(str(error)) from error
-                self.hold_back(patience.after_lost(error.give_up))
+                self.hold_back(patience.after_lost(error.give_up, sent=error.sent))
                 continue
+            except RunError as error:
+                error.maybe_done |= patience.in_doubt
+                raise
             if answer.status not in AGAIN:
-                return answer
+                return replace(answer, in_doubt=patience.in_doubt)
             log.warning("%s %s: %s", request.method, request.subject.value, answer.detail)
             if answer.status >= 500:
                 self._session.close()  # so that the next try takes a new connection, as Microsoft advises
