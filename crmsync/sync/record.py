@@ -216,9 +216,9 @@ def agree(unit: Unit, outlook: dict[str, str], *, sent: set[str]) -> None:
         crm["notes"] = unit.outlook.fields["notes"][1]
     # What a new contact got of a name in one piece the item lacks: that goes to Outlook.
     decided = sent | set(unit.crm.fields if taken_over else ()) | {"notes"}
-    for name in link.kept_out:
+    for name in link.left_alone:
         decided.add(name)
-        outlook[name] = old_outlook[name] or crm[name]
+        crm[name], outlook[name] = (old_crm[name], old_outlook[name]) if link.base_crm else (crm[name], crm[name])
     keep = {name for name in NAMES if name not in decided and not same(name, crm[name], outlook[name])}
     link.base_crm = filled({name: old_crm[name] if name in keep else crm[name] for name in NAMES})
     link.base_outlook = filled({name: old_outlook[name] if name in keep else outlook[name] for name in NAMES})
