@@ -12,7 +12,7 @@ from django.utils import timezone
 from contacts.changes import Source
 from contacts.models import Contact, NumberSeries
 from crmsync.sync.choices import Action, Cause, ChangeOutcome, LinkState, Reason, Side
-from crmsync.sync.fields import NAMES, complete, filled, fingerprint, same, with_positions
+from crmsync.sync.fields import BY_NAME, NAMES, complete, filled, fingerprint, same, with_positions
 from crmsync.sync.mapping import OutlookItem, contact_fields, contact_values, read_whole
 from crmsync.sync.slots import Broken
 from crmsync.sync.undone import keep_out, let_go, meet_again
@@ -199,7 +199,10 @@ def take_answer(unit: Unit, item: OutlookItem) -> None:
     link.missing, link.gone = row.action == Action.CREATE, False
     if row.action != Action.UPDATE or link.problem in (Reason.REFUSED, Reason.NO_ANSWER):
         link.note_problem("")
-    agree(unit, {name: answered[name] if name in sent else before[name] for name in NAMES}, sent=planned)
+    agreed = {name: answered[name] if name in sent else before[name] for name in NAMES}
+    # What moves up where a list's entry was cleared is news to the CRM: the next run takes it over.
+    agreed |= {name: "" for name in planned if BY_NAME[name].in_list and not row.fields[name][1]}
+    agree(unit, agreed, sent=planned)
     if fingerprint(answered) != fingerprint(complete(link.base_outlook)):
         link.outlook, link.dirty = filled(answered), True
 
