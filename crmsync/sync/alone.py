@@ -78,7 +78,7 @@ def pair(sheet: Sheet, link: ContactLink, contact: Contact) -> None:
     crm, outlook = contact_fields(contact), complete(link.outlook or {})
     if not sheet.work.setup.sync_notes or outlook["notes"]:
         crm["notes"] = outlook["notes"]
-    for name in link.kept_out:
+    for name in link.left_alone:
         outlook[name] = crm[name]
     decided = plan(None, crm, outlook, Rules())
     to_outlook = decided.outlook.fields if isinstance(decided.outlook, Write) else {}

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from crmsync.sync.choices import Reason
 from crmsync.sync.differences import Difference, Explanation, Place
 from crmsync.sync.fields import NAMES, ContactFields, complete, filled, fingerprint, same
-from crmsync.sync.mapping import OutlookItem
+from crmsync.sync.mapping import OutlookItem, contact_fields
 from crmsync.sync.models import ContactLink
 from crmsync.sync.plan import Base
 from crmsync.sync.planning import both_sides, why_frozen, why_passed_over
@@ -51,7 +51,8 @@ def compare(setup: ExchangeSync, link: ContactLink, item: OutlookItem) -> Differ
         return difference(link, Explanation.LEFT_OUT if reason else Explanation.WAITING, reason)
     sides = sides_of(setup, link, item)
     frozen = Reason.PRIVATE if item.problem == Reason.PRIVATE else why_frozen(link)
-    kept_out = {name: [sides.crm[name], text] for name, (_why, text) in item.kept_out.items()}
+    crm = contact_fields(link.contact)
+    kept_out = {name: [crm[name], text] for name, (_why, text) in item.kept_out.items()}
     fields = {name: [sides.crm[name], sides.outlook[name]] for name in sides.differing} | kept_out
     if not fields:
         return None

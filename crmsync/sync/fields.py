@@ -27,6 +27,11 @@ class Field:
     positional: str = ""  # fields with the same word here share a list in which places matter
     part_of_name: bool = False
 
+    @property
+    def in_list(self) -> bool:
+        """Whether what stands behind it in Outlook moves up when it is cleared."""
+        return isinstance(self.slot, Entry | Address)
+
 
 FIELDS: tuple[Field, ...] = (
     Field("first_name", Text("givenName"), part_of_name=True),

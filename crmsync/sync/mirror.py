@@ -132,6 +132,7 @@ def take_in_row(link: ContactLink, item: Json, generation: int) -> None:
 
 def take_in(link: ContactLink, item: OutlookItem) -> None:
     """Set on `link` (without saving) what Outlook holds now, and whether that is for the plan to look at."""
+    waited = bool(link.kept_out)  # so an edit in the CRM may have waited too
     link.raw, link.kept_out = item.raw, {name: list(why) for name, why in item.kept_out.items()}
     link.change_key, link.email, link.outlook_name = item.change_key, item.email, item.name
     link.outlook_created_at, link.outlook_modified_at = item.created_at, item.modified_at
@@ -146,7 +147,8 @@ def take_in(link: ContactLink, item: OutlookItem) -> None:
     link.state = LinkState.LINKED
     differs = fingerprint(item.fields) != link.fingerprint
     link.outlook = filled(item.fields) if differs else None
-    link.dirty = link.dirty or differs or came_back or bool(link.kept_out) or link.problem in INTRINSIC or link.private
+    kept_out = waited or bool(link.kept_out)
+    link.dirty = link.dirty or differs or came_back or kept_out or link.problem in INTRINSIC or link.private
 
 
 def read_extras(work: Work) -> None:

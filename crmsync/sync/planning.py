@@ -167,8 +167,8 @@ def both_sides(link: ContactLink, *, sync_notes: bool) -> tuple[dict[str, str], 
     base = Base(complete(link.base_crm), complete(link.base_outlook))
     crm = contact_fields(link.contact)
     outlook = complete(link.outlook if link.outlook is not None else link.base_outlook)
-    for name in link.kept_out:
-        outlook[name] = base.outlook[name]
+    for name in () if link.gone else link.left_alone:
+        crm[name], outlook[name] = base.crm[name], base.outlook[name]
     ours = base.crm["notes"] and outlook["notes"] == base.outlook["notes"]
     if outlook["notes"] and not ours:  # the user's own notes are never overwritten
         crm["notes"] = ""

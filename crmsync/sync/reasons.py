@@ -200,13 +200,13 @@ REASONS: dict[str, Advice] = {
     Reason.TOO_LONG: Advice(
         _("A value is too long for its place."),
         REST_SYNCED,
-        _("Shorten it, and the next sync takes it along."),
+        _("Shorten it in Outlook, and the next sync takes it along."),
         OPEN_CONTACT,
     ),
     Reason.NOT_UNDERSTOOD: Advice(
         _("A value was not understood, such as a country that nobody knows."),
         REST_SYNCED,
-        _("Correct the value in Outlook, or fill in the CRM's field yourself."),
+        _("Correct it in Outlook, and the next sync takes it along."),
         OPEN_CONTACT,
     ),
     Reason.COMPANY_NOT_FOUND: Advice(

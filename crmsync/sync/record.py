@@ -12,7 +12,7 @@ from django.utils import timezone
 from contacts.changes import Source
 from contacts.models import Contact, NumberSeries
 from crmsync.sync.choices import Action, Cause, ChangeOutcome, LinkState, Reason, Side
-from crmsync.sync.fields import NAMES, complete, filled, fingerprint, same, with_positions
+from crmsync.sync.fields import BY_NAME, NAMES, complete, filled, fingerprint, same, with_positions
 from crmsync.sync.mapping import OutlookItem, contact_fields, contact_values, read_whole
 from crmsync.sync.slots import Broken
 from crmsync.sync.undone import keep_out, let_go, meet_again
@@ -201,7 +201,10 @@ def take_answer(unit: Unit, item: OutlookItem) -> None:
     link.missing, link.gone = row.action == Action.CREATE, False
     if row.action != Action.UPDATE or link.problem in (Reason.REFUSED, Reason.NO_ANSWER):
         link.note_problem("")
-    agree(unit, {name: answered[name] if name in sent else before[name] for name in NAMES}, sent=planned)
+    agreed = {name: answered[name] if name in sent else before[name] for name in NAMES}
+    # What moves up where a list's entry was cleared is news to the CRM: the next run takes it over.
+    agreed |= {name: "" for name in planned if BY_NAME[name].in_list and not row.fields[name][1]}
+    agree(unit, agreed, sent=planned)
     if fingerprint(answered) != fingerprint(complete(link.base_outlook)):
         link.outlook, link.dirty = filled(answered), True
 
@@ -218,9 +221,9 @@ def agree(unit: Unit, outlook: dict[str, str], *, sent: set[str]) -> None:
         crm["notes"] = unit.outlook.fields["notes"][1]
     # What a new contact got of a name in one piece the item lacks: that goes to Outlook.
     decided = sent | set(unit.crm.fields if taken_over else ()) | {"notes"}
-    for name in link.kept_out:
+    for name in link.left_alone:
         decided.add(name)
-        outlook[name] = old_outlook[name] or crm[name]
+        crm[name], outlook[name] = (old_crm[name], old_outlook[name]) if link.base_crm else (crm[name], crm[name])
     keep = {name for name in NAMES if name not in decided and not same(name, crm[name], outlook[name])}
     link.base_crm = filled({name: old_crm[name] if name in keep else crm[name] for name in NAMES})
     link.base_outlook = filled({name: old_outlook[name] if name in keep else outlook[name] for name in NAMES})

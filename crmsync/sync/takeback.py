@@ -136,7 +136,7 @@ def write_item_back(facts: Facts) -> Iterator[Step]:
         return
     now, crm, base = held(link), contact_fields(contact), complete(link.base_crm)
     waits = {name for name in NAMES if name != "notes" and not same(name, crm[name], base[name])}
-    yield from fields_back(facts, now, waits | set(link.kept_out), link)
+    yield from fields_back(facts, now, waits | link.left_alone, link)
 
 
 def make_item_again(facts: Facts) -> Step:
@@ -191,7 +191,7 @@ def write_contact_back(facts: Facts) -> Iterator[Step]:
     waits: set[str] = set()
     if there is not None:
         now, base = held(there), complete(there.base_outlook)
-        waits = {name for name in NAMES if not same(name, now[name], base[name])}
+        waits = {name for name in NAMES if not same(name, now[name], base[name])} | there.left_alone
     crm = contact_fields(contact)
     for step in fields_back(facts, crm, waits, there):
         if isinstance(step, Back) and not any({**crm, **targets(step)}[name] for name in NAME_PARTS):

@@ -38,7 +38,7 @@ def meet_again(unit: Unit) -> None:
     link, contact = unit.link, unit.contact
     if link is not None and link.state == LinkState.SEEN:
         crm, outlook = contact_fields(contact), complete(link.outlook or {})
-        outlook |= {name: crm[name] for name in link.kept_out}
+        outlook |= {name: crm[name] for name in link.left_alone}
         crm["notes"] = ""
         link.contact, link.linked_at = contact, contact.modified_at
         settle(link, crm, outlook)
