@@ -111,9 +111,9 @@ def texts_of(people: list[Contact]) -> set[str]:
     return {value.strip().lower() for value in found if isinstance(value, str)} - {""}
 
 
-def tells(name: str, pair: list[Any], known: set[str]) -> bool:
-    """Whether one of two values of a field is among these texts; of notes, which are put together, has one in it."""
-    values = {value.strip().lower() for value in pair if isinstance(value, str)}
+def tells(name: str, said: Iterable[Any], known: set[str]) -> bool:
+    """Whether one of a field's values is among these texts; of notes, which are put together, has one in it."""
+    values = {value.strip().lower() for value in said if isinstance(value, str)}
     if name == "notes":
         return any(text in value for value in values for text in known)
     return name not in NOBODYS and bool(values & known)

@@ -179,6 +179,21 @@ def test_a_planned_row_forgets_the_person_in_whatever_letters(apart: Salesperson
     assert not SyncChange.objects.filter(outcome="planned").exists()
 
 
+def test_rows_about_others_forget_an_e_mail_that_a_merge_had_given_them(jens: Salesperson, anne: Contact) -> None:
+    bo = PersonFactory(first_name="Bo", surname="Lund", email="bo@lund.example")
+    jens.sync()
+    values = {"email_2": "bo@lund.example", "city": "Vejle"}
+    merging.merge(Contact.objects.get(pk=anne.pk), [Contact.objects.get(pk=bo.pk)], values, by=None)
+    jens.sync(preview=True)
+    jens.sync()
+    merging.unmerge(anne.changes.get(source="merge").reference, by=None)
+    jens.sync()
+    do_erase(bo)
+    assert traces("bo@lund.example") == [] and jens.names() == ["Anne Holm"]
+    said = SyncChange.objects.filter(contact=anne, action="update").values_list("fields", flat=True)
+    assert list(said) == [{"city": ["", "Vejle"]}, {"city": ["", "Vejle"]}, {"city": ["Vejle", ""]}]
+
+
 def test_rows_about_somebody_else_stay(apart: Salesperson, anne: Contact) -> None:
     edit(anne, email="anna@home.example")
     for first, email in (("Joanna", "joanna@home.example"), ("Anne", "anne@other.example")):

@@ -21,7 +21,19 @@ from contacts.blocking import block
 from contacts.changes import ContactChange
 from contacts.models import Contact
 from crmsync.sync.brakes import recount
-from crmsync.sync.choices import WAITING, Action, Cause, ChangeOutcome, Kind, LinkState, Outcome, Reason, Side, Trigger
+from crmsync.sync.choices import (
+    OPEN,
+    WAITING,
+    Action,
+    Cause,
+    ChangeOutcome,
+    Kind,
+    LinkState,
+    Outcome,
+    Reason,
+    Side,
+    Trigger,
+)
 from crmsync.sync.differences import Difference
 from crmsync.sync.erasures import CopyOutcome, ErasedCopy, Erasure
 from crmsync.sync.fields import EMAILS
@@ -29,11 +41,12 @@ from crmsync.sync.matching import emails_of
 from crmsync.sync.models import ContactLink, SyncChange, SyncRun
 from crmsync.sync.runs import NotReady, close_dead_run, request_run
 from crmsync.sync.sheet import Sheet
-from crmsync.sync.work import Work
+from crmsync.sync.work import PAGE, Work
 from exchange_setup.models import ExchangeSync
 
 logger = logging.getLogger(__name__)
 Row = TypeVar("Row", SyncChange, Difference)
+IN_CONFLICT = [f"{name}__{half}" for name in EMAILS for half in ("base", "crm", "outlook")]
 
 BLANK: dict[str, Any] = {
     "contact": None, "moved_from": None, "base_crm": {}, "base_outlook": {}, "outlook": None, "raw": {}, "kept_out": {},
@@ -148,6 +161,7 @@ def erase(contact: Contact, *, by: Any) -> Erasure:
             erasure.save(update_fields=["digests"])
             note_copies(erasure, reach)
             forget_journal(reach)
+            forget_in_rows_of_others(reach)
             forget_differences(reach)
             forget_links(reach)
             crm.erase(reach.people, reach.emails)
@@ -196,6 +210,18 @@ def forget_journal(reach: Reach) -> None:
         recount(run)
     rows.update(name=reach.contact.number, fields={}, conflicts={}, detail="", outlook_id="", contact=None)
     SyncRun.objects.filter(pk__in=rows.values("run")).exclude(doing="").update(doing="")
+
+
+def forget_in_rows_of_others(reach: Reach) -> None:
+    """Take the e-mails out of rows about others who had them for a while, by a merge perhaps; a plan stays whole."""
+    found = crm.stands_in("fields", crm.SAID, reach.emails) | crm.stands_in("conflicts", IN_CONFLICT, reach.emails)
+    rows = list(SyncChange.objects.filter(found).exclude(outcome__in=WAITING, run__outcome__in=OPEN))
+    for row in rows:
+        row.fields = {name: said for name, said in row.fields.items() if not crm.tells(name, said, reach.emails)}
+        row.conflicts = {
+            name: said for name, said in row.conflicts.items() if not crm.tells(name, said.values(), reach.emails)
+        }
+    SyncChange.objects.bulk_update(rows, ["fields", "conflicts"], batch_size=PAGE)
 
 
 def forget_differences(reach: Reach) -> None:
