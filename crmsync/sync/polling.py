@@ -12,12 +12,13 @@ from django.conf import settings
 from django.db.models import Max, OuterRef, Q, Subquery
 from django.db.models.functions import Lower
 
-from contacts.filters import FilterError, as_q
+from contacts.filters import FilterError
 from contacts.models import Contact
 from crmsync.sync.choices import BOTH_WAYS, OPEN, LinkState, Outcome
 from crmsync.sync.erasures import CopyOutcome, ErasedCopy
 from crmsync.sync.models import ContactLink, SyncRun
 from crmsync.sync.planning import LONGEST_TRANSACTION
+from crmsync.sync.scope import wanted
 from exchange_setup.graph.batch import LARGEST
 from exchange_setup.graph.errors import RunError
 from exchange_setup.graph.polling import unchanged
@@ -59,7 +60,7 @@ def at_rest(setups: list[ExchangeSync]) -> Iterator[ExchangeSync]:
 
 
 def crm_is_quiet(setup: ExchangeSync, newest: datetime | None) -> bool:
-    """Whether no contact has changed that is in this Outlook, or in the filter, or has an e-mail of an item there.
+    """Whether no contact has changed that is in this Outlook, or wanted there, or has an e-mail of an item there.
 
     Three queries; none while the `newest` edit of any contact is older than the last sync.
     """
@@ -70,7 +71,7 @@ def crm_is_quiet(setup: ExchangeSync, newest: datetime | None) -> bool:
     links = ContactLink.objects.filter(setup=setup)
     emails = modified.exclude(email="").annotate(email_lower=Lower("email")).values("email_lower")
     try:
-        in_filter = modified.persons().filter(as_q(setup.contact_filter, setup.user)).exists()
+        in_filter = wanted(setup, modified.alive()).exists()
     except FilterError:
         return False
     return not (
