@@ -18,7 +18,7 @@ from crmsync.sync.choices import BOTH_WAYS, OPEN, LinkState, Outcome
 from crmsync.sync.erasures import CopyOutcome, ErasedCopy
 from crmsync.sync.models import ContactLink, SyncRun
 from crmsync.sync.planning import LONGEST_TRANSACTION
-from crmsync.sync.scope import wanted
+from crmsync.sync.scope import plan_holds, wanted
 from exchange_setup.graph.batch import LARGEST
 from exchange_setup.graph.errors import RunError
 from exchange_setup.graph.polling import unchanged
@@ -54,7 +54,7 @@ def at_rest(setups: list[ExchangeSync]) -> Iterator[ExchangeSync]:
     calm = set(resting.values_list("pk", flat=True)) - busy
     for setup in setups:
         has_read = setup.delta_link and not setup.delta_next_link and not setup.reading_whole and setup.last_sync_at
-        same = setup.planned_with == setup.settings_fingerprint() and setup.mirrored_folder_id == setup.folder_id
+        same = setup.mirrored_folder_id == setup.folder_id and plan_holds(setup)
         if setup.pk in calm and has_read and same and setup.mailbox.lower() == setup.user.authentication_email.lower():
             yield setup
 
