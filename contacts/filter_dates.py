@@ -37,6 +37,11 @@ def period_of(text: str, today: date) -> Period | None:
     return None
 
 
+def is_relative(text: str) -> bool:
+    """Whether `text` stands for another time tomorrow: today, today-30d."""
+    return any(read is _from_today and pattern.fullmatch(text.strip()) for pattern, read in READERS)
+
+
 def _year(found: re.Match[str], today: date) -> Period:
     year = int(found["year"])
     return Period(datetime(year, 1, 1), datetime(year + 1, 1, 1))

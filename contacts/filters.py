@@ -4,7 +4,7 @@
 all use it. docs/filters.md explains the language; `filter_language` parses it and `filter_kinds` gives it meaning.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -12,12 +12,14 @@ from django.db.models import Exists, Field, Model, OuterRef, Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from contacts.filter_kinds import Context, FilterField, Kind, condition
-from contacts.filter_language import AllOf, AnyOf, FilterError, Node, parse
+from contacts.filter_dates import is_relative
+from contacts.filter_kinds import ME, Context, FilterField, Kind, condition, values_of
+from contacts.filter_language import AllOf, AnyOf, FilterError, Node, Value, parse
 from contacts.models import Contact
 
 __all__ = [
     "FIELDS", "READY_FIELDS", "Clause", "FilterError", "FilterField", "Kind", "as_q", "clauses", "held_by", "literal",
+    "moves_on", "names_people",
 ]  # fmt: skip
 
 KINDS = {
@@ -91,6 +93,23 @@ def as_q(contact_filter: Mapping[str, str], me: Model | None) -> Q:
     return Q(*(clause.q for clause in clauses(contact_filter, me)))
 
 
+def moves_on(contact_filter: Mapping[str, str]) -> bool:
+    """Whether a date in the filter is another one tomorrow, as in `today-30d..`. Raises FilterError."""
+    return any(is_relative(value.text) for value in compared(contact_filter, Kind.DATE, Kind.MOMENT))
+
+
+def names_people(contact_filter: Mapping[str, str]) -> bool:
+    """Whether the filter knows users by their codes or e-mails, which may change. Raises FilterError."""
+    return any(value.quoted or value.text.lower() not in ME for value in compared(contact_filter, Kind.USER))
+
+
+def compared(contact_filter: Mapping[str, str], *kinds: Kind) -> Iterator[Value]:
+    """What fields of these kinds are compared with."""
+    for name, expression in contact_filter.items():
+        if KINDS.get(name) in kinds and expression.strip():
+            yield from _values(parse(name, expression))
+
+
 def held_by(contact: Contact, parts: Iterable[Clause]) -> list[bool]:
     """Which of `parts` hold for `contact` as it is stored. One query, none without parts."""
     tests = {f"part_{at}": Exists(Contact.objects.filter(part.q, pk=OuterRef("pk"))) for at, part in enumerate(parts)}
@@ -111,6 +130,12 @@ def _expression_as_q(name: str, expression: str, me: Model | None) -> Q:
     if not expression.strip():
         return Q()
     return _as_q(parse(name, expression), Context(FIELDS[name], expression, me))
+
+
+def _values(node: Node) -> list[Value]:
+    if isinstance(node, AllOf | AnyOf):
+        return [value for part in node.parts for value in _values(part)]
+    return values_of(node)
 
 
 def _as_q(node: Node, context: Context) -> Q:

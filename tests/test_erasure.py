@@ -12,6 +12,7 @@ from django.test import Client
 from contacts.blocking import BlockedEmail, blocked
 from contacts.models import Contact
 from contacts.transfer.importing import import_contacts
+from crmsync.sync import apply
 from crmsync.sync.choices import ChangeOutcome, Kind, LinkState, Outcome, Trigger
 from crmsync.sync.engine import perform
 from crmsync.sync.erasing import StillRunning, erase
@@ -20,7 +21,8 @@ from crmsync.sync.models import ContactLink, SyncChange, SyncRun
 from crmsync.sync.runs import request_run
 from exchange_setup.models import ExchangeSync
 from tests.compare import quiet
-from tests.factories import AdministratorFactory, CompanyFactory, PersonFactory
+from tests.crash import Reaper, time_passes
+from tests.factories import AdministratorFactory, CompanyFactory, PersonFactory, RunFactory
 from tests.scene import FOLDER, Salesperson, Stage, edit, outlook_person
 
 TRACES = ("Lovelace", "ada@lovelace.example", "ada@old.example", "Analyst", "+45 11 22 33 44")
@@ -241,6 +243,27 @@ def test_a_held_run_applies_nothing_of_the_person_any_more(jens: Salesperson, ad
     held = SyncRun.objects.get(outcome=Outcome.HELD)
     do_erase(ada)
     assert not held.changes.filter(outcome="planned").exists() and traces() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_run_that_was_stopped_names_nobody_that_it_was_at_work_on(
+    jens: Salesperson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the time of an erasure they may have another name, by which this one is not found."""
+    monkeypatch.setattr(apply, "LARGEST", 1)
+    jens.sync()
+    PersonFactory.create_batch(4)
+    with Reaper(jens.tenant, 4, lambda: SyncRun.objects.open().update(cancel_requested=True)).at_work():
+        assert jens.sync()["outcome"] == Outcome.CANCELLED
+    assert 0 < len(jens.names()) < 4
+    RunFactory(setup=jens.setup, outcome=Outcome.RUNNING, doing="Ada Lovelace")
+    time_passes()
+    jens.sync()
+    assert set(SyncRun.objects.values_list("outcome", "error", "doing")) == {
+        ("done", "", ""),
+        ("cancelled", "", ""),
+        ("failed", "lost", ""),
+    }
 
 
 # --- The pages -------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from django_q.brokers import get_broker
 from contacts.models import Contact
 from crmsync.sync import push
 from crmsync.sync.jobs import sweep
-from crmsync.sync.models import SyncRun
+from crmsync.sync.models import ContactPreference, SyncRun
 from crmsync.sync.watch import Mark, Watch
 from tests.factories import LinkFactory, PersonFactory, RunFactory, SetupFactory
 from tests.scene import Salesperson, Stage, edit, outlook_person
@@ -84,6 +84,14 @@ def test_a_new_contact_goes_to_those_whose_filter_takes_it(
     settle()
     assert "Carla Díaz" in jens.names() and runs() == before + 1
     assert xenia.names() == by_hand.names() == []
+
+
+@pytest.mark.parametrize("choice", ["always", "never"])
+def test_the_users_word_on_a_contact_goes_before_the_filter(stage: Stage, choice: str) -> None:
+    xenia = stage.salesperson("xenia@contoso.example", auto_sync=True, contact_filter={"city": "Berlin"})
+    carla = PersonFactory(city="Odense" if choice == "always" else "Berlin")
+    ContactPreference.objects.create(setup=xenia.setup, contact=carla, choice=choice)
+    assert push.concerned(timezone.now() - push.LOOK_BACK) == ([xenia.setup.pk] if choice == "always" else [])
 
 
 def test_what_a_sync_itself_writes_rings_for_the_others_only(

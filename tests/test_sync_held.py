@@ -17,7 +17,7 @@ from crmsync.sync.sweep import sweep
 from crmsync.sync.verdicts import causes_of, decide
 from tests.compare import settle
 from tests.factories import ChangeFactory, PersonFactory, RunFactory, SetupFactory
-from tests.scene import FOLDER, edit
+from tests.scene import FOLDER, edit, outlook_person
 
 pytestmark = pytest.mark.django_db
 DELETE, UPDATE, CREATE = "delete-outlook-trashed", "update-outlook-edited_in_crm", "create-outlook-new_in_crm"
@@ -168,6 +168,22 @@ def test_what_was_edited_while_it_was_parked_is_left_for_the_next_sync(jens, hel
     assert [row["outcome"] for row in report["changes"] if row["name"] == "P 3"] == ["stale"]
     assert jens.sync()["outlook"]["updated"] == 1
     settle(jens, runs=2)
+
+
+def test_several_new_in_outlook_that_go_again_meanwhile_are_all_left_for_the_next_sync(jens, settings):
+    anne, _bo = PersonFactory.create_batch(2)
+    jens.sync()
+    anne.trash(by=None)
+    settings.SYNC_DELETE_LIMIT = settings.SYNC_DELETE_PERCENT = 0
+    items = [jens.outlook.add(FOLDER, **outlook_person("New", name, f"{name}@new.example")) for name in "ABC"]
+    assert jens.sync()["outcome"] == "held"
+    for item in items:
+        jens.outlook.remove(item["id"])
+    run = SyncRun.objects.get(outcome=Outcome.HELD)
+    approve(run, None)
+    perform(run.pk)
+    new = dict(run.changes.filter(action="create").values_list("name", "outcome"))
+    assert new == {"New A": "stale", "New B": "stale", "New C": "stale"}
 
 
 # --- The page --------------------------------------------------------------------------------------------------------

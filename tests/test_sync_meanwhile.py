@@ -15,6 +15,7 @@ from crmsync.sync.choices import Outcome
 from crmsync.sync.erasing import StillRunning, erase
 from crmsync.sync.forms import PreferenceForm
 from crmsync.sync.models import SyncRun
+from crmsync.sync.purging import purge_trash
 from crmsync.sync.runs import approve
 from tests.compare import settle
 from tests.crash import Reaper
@@ -25,12 +26,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @contextmanager
-def before_look_at(table: str, number: int, deed: Callable[[], object]) -> Iterator[list[str]]:
-    """Has `deed` done before the `number`-th statement about `table` outside of a transaction. Gives all of these."""
+def before_statement(about: str, number: int, deed: Callable[[], object]) -> Iterator[list[str]]:
+    """Has `deed` done before the `number`-th statement with `about` in it, outside of a transaction. Gives them all."""
     statements: list[str] = []
 
     def executed(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        if f'"{table}"' in sql and not connection.in_atomic_block:
+        if about in sql and not connection.in_atomic_block:
             statements.append(sql)
             if len(statements) == number:
                 deed()
@@ -62,7 +63,7 @@ def test_whoever_is_erased_at_any_moment_stops_no_run(jens: Salesperson) -> None
     while not refused:
         number += 1
         PersonFactory(first_name="Hanne", surname="Holm", email=f"hanne{number}@home.example")
-        with before_look_at("sync_contactlink", number, erases) as reads:
+        with before_statement("sync_contactlink", number, erases) as reads:
             assert jens.sync()["outcome"] == "done", reads[-1]
         assert len(reads) >= number
     assert number > 1 and jens.names() == ["Hanne Holm"]
@@ -79,7 +80,7 @@ def test_a_word_on_contacts_that_are_being_created_stops_no_run_and_is_heeded(
     while number < len(steps):
         number += 1
         people = PersonFactory.create_batch(2)
-        with before_look_at("sync_syncrun", number, lambda people=people: say(jens, choice, *people)) as steps:
+        with before_statement("sync_syncrun", number, lambda people=people: say(jens, choice, *people)) as steps:
             assert jens.sync()["outcome"] == "done", steps[number - 1]
     settle(jens)
     assert len(jens.names()) == (Contact.objects.count() if choice == "always" else 0)
@@ -134,3 +135,23 @@ def test_always_said_while_the_copy_is_being_removed_brings_it_back(jens: Salesp
     assert "$batch" in reaper.steps[1] and jens.names() == ["Bo Holm", "Mette Holm"]
     settle(jens)
     assert jens.names() == ["Anne Holm", "Bo Holm", "Mette Holm"]
+
+
+def test_a_trash_that_is_emptied_while_an_undo_is_applied_stops_nothing(jens: Salesperson) -> None:
+    """The undo takes contacts out of the trash again, in which they have been for 30 days."""
+    jens.change(removed_rule="trash")
+    people = PersonFactory.create_batch(2)
+    PersonFactory.create_batch(3)
+    jens.sync()
+    for contact in people:
+        jens.outlook.remove(jens.card(contact.name)["id"])
+    jens.sync()
+    Contact.objects.exclude(deleted_at=None).update(deleted_at=timezone.now() - timedelta(days=31))
+    undo = SyncRun.objects.get(pk=jens.undo(applies=False)["run"])
+    approve(undo, None, enqueue=False)
+    with before_statement('"doing" = ', 1, lambda: purge_trash(timezone.now())):
+        jens.finish(undo)
+    undo.refresh_from_db()
+    assert (undo.outcome, undo.error) == (Outcome.DONE, "")
+    assert set(undo.changes.values_list("outcome", "contact")) == {("stale", None)}
+    assert Contact.objects.count() == 3

@@ -11,9 +11,11 @@ from django.utils import timezone
 from contacts.models import Contact
 from crmsync.sync.choices import Outcome
 from crmsync.sync.engine import perform
+from crmsync.sync.forms import PreferenceForm
 from crmsync.sync.models import ContactLink, SyncRun
 from crmsync.sync.sweep import sweep
 from exchange_setup.models import ExchangeSync
+from tests.compare import settle
 from tests.factories import PersonFactory, UserFactory
 from tests.scene import Salesperson, Stage, edit, outlook_person
 
@@ -111,6 +113,22 @@ def test_whoever_has_something_new_gets_a_run_and_nothing_is_overlooked(team: li
     assert {late.setup.user.email, team[11].setup.user.email} <= carry_out()
     assert Contact.objects.get(first_name="Of 10").job_title == "After the poll"
     assert team[11].names() == ["Later Dam", "Of 11 Dam"]
+
+
+def test_whoever_is_always_wanted_is_not_passed_over(team: list[Salesperson]) -> None:
+    """Back from the trash, and in no filter: the word of the user is all that wants them in Outlook."""
+    lena = PersonFactory(first_name="Lena", surname="Dam")
+    form = PreferenceForm({"choice": "always"})
+    assert form.is_valid()
+    form.save(team[0].setup, lena)
+    team[0].sync()
+    for deed in ("trash", "restore"):
+        getattr(Contact.objects.get(pk=lena.pk), deed)(by=None)
+        fall_due()
+        sweep()
+        assert team[0].setup.user.email in carry_out()
+        settle(team[0])
+    assert team[0].names() == ["Lena Dam", "Of 0 Dam"]
 
 
 FAULTS: list[dict[str, Any]] = [

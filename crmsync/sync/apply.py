@@ -24,6 +24,7 @@ from crmsync.sync.work import PAGE, Work, still_there, store
 from exchange_setup.graph.batch import LARGEST
 from exchange_setup.graph.calls import Delete
 from exchange_setup.graph.errors import ItemError, RunError
+from exchange_setup.models import LeftFilterRule
 
 Answer = dict[str, Any] | ItemError
 LONGEST_SENDING = timedelta(minutes=2)  # pauses that Outlook asks for, and waiting for its answer
@@ -171,6 +172,7 @@ def save(work: Work, units: list[Unit], *, keep_open: bool) -> None:
     ContactLink.objects.filter(pk__in=ended).delete()
     work.make_way(unit.link for unit in units if unit.link is not None and unit.is_paired)
     note_wanted_again(work, units)
+    note_no_longer_wanted(work, units)
     ContactLink.objects.bulk_create([unit.link for unit in units if unit.remembers])
     links = {unit.link.pk: unit.link for unit in units if unit.link is not None and unit.link.pk}
     store([link for pk, link in links.items() if pk not in ended], LINK_COLUMNS)
@@ -191,3 +193,15 @@ def note_wanted_again(work: Work, units: list[Unit]) -> None:
     back = wanted_again(work, [unit for unit in units if unit.ended])
     again = [ContactLink(setup=work.setup, contact_id=pk, state=LinkState.LEFT_OUT, dirty=True) for pk in sorted(back)]
     ContactLink.objects.bulk_create(again, ignore_conflicts=True)
+
+
+def note_no_longer_wanted(work: Work, units: list[Unit]) -> None:
+    """Whom their own edit in Outlook has taken out of the filter: the next run sees to the copy."""
+    if work.setup.left_filter_rule != LeftFilterRule.REMOVE:
+        return
+    done = (unit for unit in units if unit.crm and unit.crm.outcome == ChangeOutcome.DONE)
+    written = {unit.contact.pk: unit.link for unit in done if unit.link is not None and unit.link.was_in_filter}
+    if written:
+        wanted = set(work.in_filter().filter(pk__in=written).values_list("pk", flat=True))
+        for pk in written.keys() - wanted:
+            written[pk].dirty = True

@@ -199,7 +199,7 @@ def remember(work: Work) -> None:
 
 def go_on_later(run: SyncRun, lease: Lease) -> str:
     """Hand the run back to the queue: it has had its share of this worker's time."""
-    lease.hold(outcome=Outcome.QUEUED, requests=run.requests)
+    lease.hold(outcome=Outcome.QUEUED, doing="", requests=run.requests)
     start(run)
     return Outcome.QUEUED
 
@@ -214,6 +214,7 @@ def finish(run: SyncRun, lease: Lease, outcome: Outcome, *, error: str = "", det
     try:
         lease.hold(
             outcome=outcome,
+            doing="",
             error=error,
             error_detail=detail,
             brakes=run.brakes,

@@ -20,7 +20,7 @@ from crmsync.sync.mirror import INTRINSIC
 from crmsync.sync.models import ContactLink, SyncRun
 from crmsync.sync.narrowing import begun_before
 from crmsync.sync.plan import DELETE, Base, Plan, Rules, Write, plan
-from crmsync.sync.scope import rules_for, with_scope
+from crmsync.sync.scope import plan_holds, rules_for, with_scope
 from crmsync.sync.sheet import Sheet, settle
 from crmsync.sync.twins import Twins, look_for_twins
 from crmsync.sync.work import Work, chunks
@@ -50,13 +50,13 @@ def put_aside(run: SyncRun) -> None:
 
 
 def must_replan(work: Work) -> bool:
-    """Whether everything has to be looked at: a full sync, the first one, or other settings than last time."""
+    """Whether everything has to be looked at: a full sync, the first one, other settings or another day."""
     setup = work.setup
     if setup.is_first_sync:
         work.note("first_sync")
     elif setup.planned_with != setup.settings_fingerprint():
-        work.note("settings_changed")
-    return work.run.whole or setup.is_first_sync or setup.planned_with != setup.settings_fingerprint()
+        work.note("settings_changed" if setup.planned_with else "salesperson_changed")
+    return work.run.whole or not plan_holds(setup)
 
 
 def since(work: Work) -> datetime | None:

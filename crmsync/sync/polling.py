@@ -11,13 +11,14 @@ from datetime import datetime
 from django.conf import settings
 from django.db.models import Max, OuterRef, Q, Subquery
 
-from contacts.filters import FilterError, as_q
+from contacts.filters import FilterError
 from contacts.models import Contact
 from crmsync.sync.choices import BOTH_WAYS, OPEN, LinkState, Outcome
 from crmsync.sync.erasures import CopyOutcome, ErasedCopy
 from crmsync.sync.matching import have_email_of
 from crmsync.sync.models import ContactLink, SyncRun
 from crmsync.sync.planning import LONGEST_TRANSACTION
+from crmsync.sync.scope import plan_holds, wanted
 from exchange_setup.graph.batch import LARGEST
 from exchange_setup.graph.errors import RunError
 from exchange_setup.graph.polling import unchanged
@@ -53,13 +54,13 @@ def at_rest(setups: list[ExchangeSync]) -> Iterator[ExchangeSync]:
     calm = set(resting.values_list("pk", flat=True)) - busy
     for setup in setups:
         has_read = setup.delta_link and not setup.delta_next_link and not setup.reading_whole and setup.last_sync_at
-        same = setup.planned_with == setup.settings_fingerprint() and setup.mirrored_folder_id == setup.folder_id
+        same = setup.mirrored_folder_id == setup.folder_id and plan_holds(setup)
         if setup.pk in calm and has_read and same and setup.mailbox.lower() == setup.user.authentication_email.lower():
             yield setup
 
 
 def crm_is_quiet(setup: ExchangeSync, newest: datetime | None) -> bool:
-    """Whether no contact has changed that is in this Outlook, or in the filter, or has an e-mail of an item there.
+    """Whether no contact has changed that is in this Outlook, or wanted there, or has an e-mail of an item there.
 
     Three queries; none while the `newest` edit of any contact is older than the last sync.
     """
@@ -69,7 +70,7 @@ def crm_is_quiet(setup: ExchangeSync, newest: datetime | None) -> bool:
     modified = Contact.objects.filter(modified_at__gte=since)
     links = ContactLink.objects.filter(setup=setup)
     try:
-        in_filter = modified.persons().filter(as_q(setup.contact_filter, setup.user)).exists()
+        in_filter = wanted(setup, modified.alive()).exists()
     except FilterError:
         return False
     return not (

@@ -17,9 +17,10 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils import timezone
 from django_q.tasks import async_task
 
-from contacts.filters import FilterError, as_q
+from contacts.filters import FilterError
 from contacts.models import Contact
-from crmsync.sync.choices import Kind, LinkState, Preference, Trigger
+from crmsync.sync import scope
+from crmsync.sync.choices import Kind, LinkState, Trigger
 from crmsync.sync.models import ContactLink, SyncRun
 from crmsync.sync.runs import NotReady, request_run
 from crmsync.sync.watch import Mark, Watch
@@ -97,15 +98,13 @@ def concerned(since: datetime) -> list[int]:
 
 
 def takes_new(setup: ExchangeSync, since: datetime) -> bool:
-    """Whether the filter takes somebody who was written since then and of whom the setup has no link."""
+    """Whether the setup wants somebody who was written since then and of whom the setup has no link."""
     known = setup.links.filter(contact=OuterRef("pk"))
-    never = setup.preferences.filter(contact=OuterRef("pk"), choice=Preference.NEVER)
+    written = Contact.objects.reachable().filter(modified_at__gte=since)
     try:
-        wanted = as_q(setup.contact_filter, setup.user)
+        return scope.wanted(setup, written).exclude(Exists(known)).exists()
     except FilterError:
         return False
-    people = Contact.objects.reachable().filter(wanted, modified_at__gte=since)
-    return people.exclude(Exists(known)).exclude(Exists(never)).exists()
 
 
 # --- Starting --------------------------------------------------------------------------------------------------------

@@ -46,6 +46,9 @@ def write_crm(work: Work, units: list[Unit]) -> None:
     for unit in writing:
         if unit.contact is None and not create_contact(work, unit, present, companies):
             continue
+        if unit.contact.pk and unit.contact.pk not in stored:
+            forget_deleted(unit)
+            continue
         if unit.contact.pk and stored[unit.contact.pk].version != unit.contact.version:
             unit.close(ChangeOutcome.STALE, Reason.EDITED_MEANWHILE, side=Side.CRM)
             continue
@@ -60,6 +63,14 @@ def write_crm(work: Work, units: list[Unit]) -> None:
         unit.close(ChangeOutcome.DONE, side=Side.CRM)
     for unit in units:
         without_call(unit)
+
+
+def forget_deleted(unit: Unit) -> None:
+    """The trash has deleted the contact since the plan: there is nobody left to write, nor a link of theirs."""
+    unit.close(ChangeOutcome.STALE, Reason.EDITED_MEANWHILE)
+    unit.link = unit.contact = None
+    for row in unit.rows.values():
+        row.contact = row.link = None
 
 
 def people_by_email(rows: Any) -> set[str]:

@@ -111,7 +111,7 @@ def give_up(runs: RunQuerySet) -> None:
         if not given_up:
             return
         ended = SyncRun.objects.filter(pk__in=given_up)
-        ended.update(outcome=Outcome.FAILED, error="lost", finished_at=timezone.now())
+        ended.update(outcome=Outcome.FAILED, error="lost", doing="", finished_at=timezone.now())
         planned = SyncChange.objects.filter(run__in=given_up, outcome__in=WAITING)
         planned.update(outcome=ChangeOutcome.STALE)
         for run in ended:

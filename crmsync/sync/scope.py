@@ -5,8 +5,9 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Lower
+from django.utils import timezone
 
-from contacts.filters import as_q
+from contacts.filters import as_q, moves_on
 from contacts.models import Contact, ContactType
 from crmsync.sync.choices import Action, LinkState, Preference
 from crmsync.sync.models import ContactLink, SyncRun
@@ -31,6 +32,16 @@ def wanted(setup: ExchangeSync, among: QuerySet[Contact] | None = None) -> Query
     passes = as_q(setup.contact_filter, setup.user)
     # An empty condition OR another one would be that other one.
     return people.filter(passes | Q(pk__in=preferred(setup, Preference.ALWAYS))) if passes else people
+
+
+def plan_holds(setup: ExchangeSync) -> bool:
+    """Whether the last sync was planned with the settings as they are, and on a day that the filter reads as today's.
+
+    Raises FilterError.
+    """
+    if setup.planned_with != setup.settings_fingerprint() or setup.last_sync_at is None:
+        return False
+    return timezone.localdate(setup.last_sync_at) == timezone.localdate() or not moves_on(setup.contact_filter)
 
 
 def rules_of(setup: ExchangeSync) -> Rules:

@@ -90,7 +90,7 @@ def batches(work: Work, *, with_outlook: bool, size: int) -> Iterator[list[Unit]
 
 def whose(row: SyncChange) -> object:
     """What the rows of one unit have in common."""
-    return row.contact_id or f"link {row.link_id}"
+    return row.contact_id or (f"link {row.link_id}" if row.link_id else f"row {row.pk}")
 
 
 def load(work: Work, units: list[Unit]) -> None:

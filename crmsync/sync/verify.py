@@ -20,7 +20,7 @@ from crmsync.sync.mirror import BATCH
 from crmsync.sync.models import EMPTY_COUNTS, ContactLink, SyncRun
 from crmsync.sync.planning import since
 from crmsync.sync.runs import NotReady, request_run
-from crmsync.sync.scope import wanted
+from crmsync.sync.scope import plan_holds, wanted
 from crmsync.sync.slots import Broken, Json
 from crmsync.sync.work import SetupChanged, Work, chunks
 from exchange_setup.graph.calls import Get
@@ -147,7 +147,7 @@ def compare_contacts(work: Work, tally: Tally) -> None:
     """Contacts that belong in Outlook and of which the links know nothing."""
     setup = work.setup
     missing = wanted(setup).reachable().filter(~Exists(work.links.filter(contact_id=OuterRef("pk"))))
-    everything = setup.planned_with != setup.settings_fingerprint()
+    everything = not plan_holds(setup)
     edge = since(work)
     for contacts in chunks(missing):
         work.lease.rest(step=Step.PLANNING, done=tally.compared, total=0)

@@ -246,6 +246,9 @@ NOTES: dict[str, Text] = {
     "settings_changed": gettext_lazy(
         "The filter or a rule had changed since the last sync, so everything was compared again."
     ),
+    "salesperson_changed": gettext_lazy(
+        "A salesperson got another code or e-mail, or was deleted, so everything was compared again."
+    ),
     "read_again": gettext_lazy("Outlook asked for a fresh reading, so the whole folder was read again."),
     "folder_created": gettext_lazy("The folder was not there, so it was made in Outlook."),
     "disconnected": gettext_lazy("After that the mailbox was disconnected; nothing syncs any more."),

@@ -1,0 +1,42 @@
+"""A filter may name users by code or e-mail. When one gets another, or is deleted, other contacts pass that filter.
+
+Neither a contact nor a setup changes by that, so nothing else would tell: the next run of each such setup plans
+everything anew.
+"""
+
+from contextlib import suppress
+from typing import Any
+
+from django.db.models import Q
+
+from contacts.filters import FilterError, names_people
+from exchange_setup.models import ExchangeSync
+
+NAMES = {"code", "email"}
+
+
+def note_names(sender: Any, instance: Any, update_fields: Any = None, **signal: Any) -> None:
+    """Receives `pre_save`: is the user about to get another code or e-mail?"""
+    names = NAMES if update_fields is None else NAMES & set(update_fields)
+    stored = sender.objects.filter(pk=instance.pk).values(*names).first() if names and instance.pk else None
+    instance.is_renamed = bool(stored) and any(getattr(instance, name) != value for name, value in stored.items())
+
+
+def note_saved(instance: Any, **signal: Any) -> None:
+    """Receives `post_save`."""
+    if instance.is_renamed:
+        plan_anew()
+
+
+def note_deleted(**signal: Any) -> None:
+    """Receives `post_delete`."""
+    plan_anew()
+
+
+def plan_anew() -> None:
+    """Have everything looked at by the next run of every setup whose filter names somebody."""
+    named = Q(contact_filter__has_key="salesperson") | Q(contact_filter__has_key="modified_by")
+    for setup in ExchangeSync.objects.filter(named).only("contact_filter"):
+        with suppress(FilterError):  # such a filter stops its run, and is another one when it was put right
+            if names_people(setup.contact_filter):
+                ExchangeSync.objects.filter(pk=setup.pk).update(planned_with="")
