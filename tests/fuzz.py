@@ -16,7 +16,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from crmsync.sync import apply
 from tests.figures import FIRST_SEED
 from tests.machine import FIGURES
-from tests.machine_partings import Histories
+from tests.machine_people import Histories
 from tests.outlook import Tenant
 
 BATCH = 25

@@ -22,7 +22,8 @@ from tests import machine_undo
 from tests.crash import Death, Reaper, time_passes
 from tests.machine import CRM_FIELDS, FAULTS, FIGURES, PICK, WHO
 from tests.machine_plans import MEANWHILE
-from tests.oracle import everything_in, flaws, folder_of, passes
+from tests.oracle import flaws, passes
+from tests.oracle_notes import everything_in, folder_of
 
 HANDED_OVER: list[dict[str, str]] = [{}, {"territory": "NORTH"}]
 

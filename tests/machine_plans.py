@@ -17,12 +17,12 @@ from crmsync.sync.models import SyncRun
 from crmsync.sync.previewing import CarriedOut, carry_out, leave, sight, to_do
 from crmsync.sync.verdicts import causes_of, decide
 from tests.crash import Death, Reaper
-from tests.oracle import Notes
+from tests.oracle_notes import Notes
 from tests.scene import Salesperson
 
 PICK = st.integers(0, 15)
 WHO = st.integers(0, 1)
-MEANWHILE = ["crm", "outlook", "trash", "remove", "other"]
+MEANWHILE = ["crm", "outlook", "trash", "remove", "always", "never", "other"]
 FIGURES: Counter[str] = Counter()
 
 

@@ -105,6 +105,10 @@ class Mailbox:
         """The contacts of a folder, the oldest first; of a folder that isn't there, none."""
         if not any(known["name"].casefold() == folder.casefold() and not known["deleted"] for known in self.folders()):
             return []
+        return self.contacts_of(folder)
+
+    def contacts_of(self, folder: str) -> list[dict[str, Any]]:
+        """The same of a folder that is there."""
         return self.tenant.call("GET", f"{self._path}/contacts?folder={quote(folder)}")
 
     def contact(self, contact_id: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from crmsync.sync.models import ContactLink, SyncChange
 from tests.compare import settle
 from tests.crash import Death, Reaper, small_batches, time_passes  # noqa: F401
 from tests.factories import PersonFactory
-from tests.machine_partings import Histories
+from tests.machine_people import Histories
 from tests.scene import edit
 
 pytestmark = pytest.mark.django_db(transaction=True)
