@@ -7,14 +7,12 @@ from contacts.blocking import blocked
 from contacts.models import Contact
 from contacts.transfer.checking import check, prepare
 from contacts.uploads import Upload
-from crmsync.sync import apply
 from crmsync.sync.choices import Kind, Outcome, Trigger
 from crmsync.sync.engine import perform
 from crmsync.sync.erasing import StillRunning, erase
 from crmsync.sync.erasures import Erasure
 from crmsync.sync.models import SyncChange, SyncRun
 from crmsync.sync.runs import request_run
-from tests.crash import Reaper
 from tests.factories import AdministratorFactory, PersonFactory, UserFactory
 from tests.scene import FOLDER, Salesperson, edit, outlook_person
 from tests.traces import traces
@@ -203,18 +201,6 @@ def test_rows_about_somebody_else_stay(apart: Salesperson, anne: Contact) -> Non
     do_erase(anne)
     rows = SyncChange.objects.filter(run__kind=Kind.PREVIEW)
     assert set(rows.values_list("name", "outcome")) == {("Joanna Holm", "planned"), ("Anne Holm", "planned")}
-
-
-def test_a_sync_that_was_stopped_over_the_person_forgets_it(
-    jens: Salesperson, anne: Contact, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(apply, "LARGEST", 1)
-    bo = PersonFactory(first_name="Bo", surname="Lund")
-    with Reaper(jens.tenant, 4, lambda: SyncRun.objects.update(cancel_requested=True)).at_work():
-        jens.sync()
-    assert SyncRun.objects.get().doing == "Bo Lund"
-    do_erase(edit(bo, first_name="Bjarne"))
-    assert traces("Lund") == []
 
 
 def test_a_comparison_forgets_an_item_that_no_sync_has_read(apart: Salesperson) -> None:

@@ -111,7 +111,7 @@ def test_what_a_write_has_replaced_is_in_the_journal_whenever_the_run_dies(
     for step in deaths(jens, sandbox_server, run, lambda: None):
         assert [jens.card(name)["jobTitle"] for name in jens.names()] == ["Smith", "Clerk"], step
         assert Contact.objects.get(first_name="Bo").department == "Sales", step
-        rows = SyncChange.objects.filter(run=run, side=Side.OUTLOOK).order_by("contact__first_name")
+        rows = run.planned.filter(side=Side.OUTLOOK).order_by("contact__first_name")
         told = [(row.action, row.outcome, row.conflicts["job_title"]["outlook"]) for row in rows]
         assert told == [("update", "done", "Owner"), ("link", "done", "Boss")], step
         settle(jens)

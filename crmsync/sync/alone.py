@@ -112,7 +112,7 @@ def plan_contacts(work: Work, replan: bool, since: datetime | None) -> None:
     else:
         again = left_out.filter(Q(dirty=True) | ~Q(contact_version=OuterRef("version")))
         candidates = candidates.filter((Q(modified_at__gte=since) & ~Exists(mine)) | Exists(again))
-    candidates = candidates.exclude(Exists(work.planned.filter(contact_id=OuterRef("pk"))))
+    candidates = candidates.exclude(Exists(work.run.planned.filter(contact_id=OuterRef("pk"))))
     sheet, looked_at = Sheet(work), 0
     for chunk in chunks(candidates):
         plan_chunk(sheet, chunk)

@@ -81,7 +81,7 @@ def look_up(work: Work, emails: set[str]) -> Known:
                 known.by_email[email].append(stands)
     linked = work.links.filter(contact_id__in=ids, state=LinkState.LINKED, gone=False)
     known.taken.update(linked.values_list("contact_id", flat=True))
-    known.taken.update(work.run.changes.filter(contact_id__in=ids).values_list("contact_id", flat=True))
+    known.taken.update(work.run.planned.filter(contact_id__in=ids).values_list("contact_id", flat=True))
     known.never.update(work.never().filter(contact_id__in=ids).values_list("contact_id", flat=True))
     rivals = work.links.filter(state=LinkState.SEEN, email__in=emails).exclude(problem__in=INTRINSIC)
     rivals = rivals.exclude(decision=Decision.KEEP_OUT)

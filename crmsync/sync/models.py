@@ -249,6 +249,11 @@ class SyncRun(models.Model):
         return reverse("sync:verification" if self.kind == Kind.VERIFY else "sync:run-detail", args=[self.pk])
 
     @property
+    def planned(self) -> "models.QuerySet[SyncChange]":
+        """The rows of its plan; those of a plan that was begun before and put aside are none."""
+        return self.changes.exclude(outcome=ChangeOutcome.STALE)
+
+    @property
     def is_open(self) -> bool:
         return self.outcome in OPEN
 

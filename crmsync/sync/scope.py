@@ -76,7 +76,7 @@ def first_with_email(setup: ExchangeSync, emails: Iterable[str], run: SyncRun | 
     held = Exists(setup.links.filter(contact_id=OuterRef("pk"), state__in=HELD))
     planned: Any = Value(False)
     if run is not None:
-        planned = Exists(run.changes.filter(contact_id=OuterRef("pk"), action__in=(Action.LINK, Action.CREATE)))
+        planned = Exists(run.planned.filter(contact_id=OuterRef("pk"), action__in=(Action.LINK, Action.CREATE)))
     may_go = Q(pk__in=wanted(setup).filter(pk__in=Contact.objects.reachable())) | Q(held=True)
     rows = Contact.objects.alive().annotate(email_lower=Lower("email"), held=held, planned=planned)
     rows = rows.filter(Q(planned=True) | ~Exists(stay_out(setup, run).filter(contact_id=OuterRef("pk"))))

@@ -41,7 +41,7 @@ def look_for_twins(work: Work, contacts: Iterable[Contact]) -> Twins:
         return Twins()
     emails = {contact.email.lower() for contact in contacts} - {""}
     only_one = work.setup.shared_email_rule == SharedEmailRule.LOWEST
-    paired = work.planned.filter(contact__in=contacts, action=Action.LINK)
+    paired = work.run.planned.filter(contact__in=contacts, action=Action.LINK)
     return Twins(
         unpaired_items(work, emails),
         first_with_email(work.setup, emails, work.run) if only_one else {},
@@ -52,6 +52,6 @@ def look_for_twins(work: Work, contacts: Iterable[Contact]) -> Twins:
 def unpaired_items(work: Work, emails: Iterable[str]) -> dict[str, str]:
     """Which of these e-mails an item has that is only in Outlook, and that this run pairs with nobody: its problem."""
     items = work.links.filter(state=LinkState.SEEN, email__in=emails).exclude(
-        Exists(work.planned.filter(link_id=OuterRef("pk"), action=Action.LINK)) | Q(problem=Reason.ERASED)
+        Exists(work.run.planned.filter(link_id=OuterRef("pk"), action=Action.LINK)) | Q(problem=Reason.ERASED)
     )
     return dict(items.values_list("email", "problem"))

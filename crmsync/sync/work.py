@@ -10,9 +10,9 @@ from django.db.models import QuerySet
 
 from contacts.models import Contact
 from crmsync.sync import scope
-from crmsync.sync.choices import ChangeOutcome, Kind, Preference
+from crmsync.sync.choices import Kind, Preference
 from crmsync.sync.lease import Lease
-from crmsync.sync.models import ContactLink, SyncChange, SyncRun
+from crmsync.sync.models import ContactLink, SyncRun
 from crmsync.sync.scope import HELD
 from exchange_setup.graph.client import GraphClient
 from exchange_setup.models import ExchangeSync
@@ -41,11 +41,6 @@ class Work:
     @property
     def is_undo(self) -> bool:
         return self.run.kind == Kind.UNDO
-
-    @property
-    def planned(self) -> QuerySet[SyncChange]:
-        """The run's rows but for those of a former plan of its own."""
-        return self.run.changes.exclude(outcome=ChangeOutcome.STALE)
 
     @property
     def links(self) -> QuerySet[ContactLink]:
