@@ -255,6 +255,8 @@ class Histories(machine_partings.Histories):
         changed = before.keys() ^ folder_of(self.people[who]).keys()
         now = before | folder_of(self.people[who])
         against = [now[key]["initials"] for key in changed if (key in before) == (choice == "always")]
+        if choice == "always" and (contact.is_trashed or contact.privacy_blocked):
+            return
         assert contact.initials not in against, f"{choice} was said of {contact.initials}, in vain"
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from contacts.models import Contact
 from crmsync.sync.choices import LinkState
-from crmsync.sync.models import ContactLink
+from crmsync.sync.models import ContactLink, SyncChange
 from tests.compare import quiet
 from tests.factories import CompanyFactory, PersonFactory
 from tests.scene import FOLDER, edit, fax_of, outlook_person
@@ -164,6 +164,15 @@ def test_a_second_email_of_two_of_the_name_leaves_the_choice(jens, folder):
     jens.sync()
     assert ContactLink.objects.get(contact=None).problem == "ambiguous"
     assert Contact.objects.count() == 2
+
+
+def test_a_display_name_that_gives_way_to_the_crms_is_in_the_journal(jens, folder):
+    PersonFactory(first_name="Anne", surname="Holm", email=EMAIL)
+    jens.outlook.add(displayName="Anna Berg", emailAddresses=[{"address": EMAIL}])
+    jens.sync()
+    assert jens.names() == ["Anne Holm"]
+    conflicts = SyncChange.objects.get(action="link").conflicts
+    assert {name: conflicts[name]["outlook"] for name in conflicts} == {"first_name": "Anna", "surname": "Berg"}
 
 
 def test_what_is_no_person_or_has_no_name_that_fits_stays_in_outlook(jens, folder):

@@ -60,12 +60,17 @@ def plan_item(sheet: Sheet, link: ContactLink, found: Match) -> None:
         link.dirty = bool(found.reason) and reason != Reason.NOT_WANTED
         sheet.leave_out(reason, found.detail, side=Side.CRM, link=link)
         return
-    values = complete(link.outlook or {})
-    if not (values["first_name"] or values["middle_name"] or values["surname"]):
-        values |= split_name(link.outlook_name)
+    values = complete(link.outlook or {}) | name_in_one_piece(link)
     # Notes go from the CRM to Outlook only: a person's own notes stay their own.
     fields = {name: ["", value] for name, value in values.items() if value and name != "notes"}
     sheet.add(Side.CRM, Action.CREATE, Cause.NEW_IN_OUTLOOK, fields, link=link)
+
+
+def name_in_one_piece(link: ContactLink) -> dict[str, str]:
+    """The parts of the name of an item that has it in one piece; nothing where it has them itself."""
+    values = link.outlook or {}
+    has_parts = any(values.get(name) for name in ("first_name", "middle_name", "surname"))
+    return {} if has_parts else split_name(link.outlook_name)
 
 
 def why_waiting(work: Work, link: ContactLink) -> str:
@@ -93,7 +98,7 @@ def pair(sheet: Sheet, link: ContactLink, contact: Contact) -> None:
         fields,
         contact=contact,
         link=link,
-        conflicts=decided.conflicts,
+        conflicts=plan(None, crm, outlook | name_in_one_piece(link), Rules()).conflicts,
         with_outlook=True,
     )
     if isinstance(decided.crm, Write):
