@@ -41,7 +41,8 @@ class Histories(machine_partings.Histories):
     def make_anew(self, who: int, pick: int, waits: bool, second: bool, shouts: bool) -> None:
         """The owner cuts an item and makes it again by hand, perhaps with the known e-mail in the second place."""
         item = self.item(who, pick)
-        if item is None or not item["emailAddresses"] or item["initials"] in self.notes.brought_back:
+        own = self.notes.brought_back | self.notes.erased  # what an owner makes of these is for them to answer for
+        if item is None or not item["emailAddresses"] or item["initials"] in own:
             return
         self.notes.taken_away.add(item["id"])
         self.people[who].outlook.remove(item["id"])
