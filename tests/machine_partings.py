@@ -58,7 +58,7 @@ class Histories(machine_undo.Histories):
             erase(contact, by=None)
             FIGURES["erasures"] += 1
             self.notes.overwritten |= {text for row in said for text in row.values()}
-            self.notes.overwritten |= {getattr(contact, name) for name in CRM_FIELDS}
+            self.notes.overwritten |= {getattr(contact, name) for name in [*CRM_FIELDS, "home_phone"]}
             self.notes.taken_away |= going
             if contact.initials not in self.notes.brought_back:
                 self.notes.erased.add(contact.initials)

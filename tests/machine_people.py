@@ -48,6 +48,8 @@ class Histories(machine_partings.Histories):
         self.people[who].outlook.remove(item["id"])
         if waits:
             self.sync(who)
+            if any(item["initials"] == it["initials"] for it in folder_of(self.people[who]).values()):
+                return  # an edit has put them back; nobody makes another one beside that
         else:
             self.notes.replaced.add(item["id"])
         self.notes.made_anew.add(item["initials"])
