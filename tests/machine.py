@@ -229,6 +229,7 @@ class Histories(Plans):
         if (item := self.item(who, pick)) is not None:
             copied = self.people[who].outlook.copy(item["id"], self.folder_name(who))
             self.people[who].outlook.edit(copied["id"], initials=self.unique("i"))
+            self.notes.copied.add(item["initials"])
             self.notes.theirs.add(copied["id"])
 
     # --- Settings ---------------------------------------------------------------------------------------------------

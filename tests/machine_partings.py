@@ -54,14 +54,18 @@ class Histories(machine_undo.Histories):
         reach = Reach(contact)
         said = [row for conflicts in reach.journal.values_list("conflicts", flat=True) for row in conflicts.values()]
         going = {link.outlook_id for link in reach.copies} | set(self.items_of(contact))
+        known = set(ContactLink.objects.values_list("outlook_id", flat=True))
         with suppress(StillRunning):
             erase(contact, by=None)
             FIGURES["erasures"] += 1
             self.notes.overwritten |= {text for row in said for text in row.values()}
             self.notes.overwritten |= {getattr(contact, name) for name in [*CRM_FIELDS, "home_phone"]}
             self.notes.taken_away |= going
+            self.notes.stays.discard(contact.initials)
             if contact.initials not in self.notes.brought_back:
                 self.notes.erased.add(contact.initials)
+            if going & self.notes.theirs - known:  # made by hand since the last sync, and stays by itself
+                self.notes.brought_back.add(contact.initials)
 
     def items_of(self, contact: Contact) -> list[str]:
         everything = {key: item for person in self.people for key, item in everything_in(person).items()}

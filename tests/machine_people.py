@@ -167,11 +167,12 @@ class Histories(machine_partings.Histories):
         if what == "held":
             self.trash(pick + 1)
         becomes = {"initials": self.unique("i"), "emailAddresses": [{"address": self.unused_email()}]}
-        self.interrupt(who, what, at, lambda: self.make_somebody_else(who, item["id"], contact, becomes))
-        self.make_somebody_else(who, item["id"], contact, becomes)
+        done: list[bool] = []
+        self.interrupt(who, what, at, lambda: done.append(self.make_somebody_else(who, item["id"], contact, becomes)))
+        done.append(self.make_somebody_else(who, item["id"], contact, becomes))
         self.sync(who)
         now = folder_of(self.people[who]).get(item["id"], becomes)
-        if contact.initials in self.notes.stays:
+        if any(done):
             assert now["initials"] == becomes["initials"], f"{becomes['initials']} became {contact.initials}"
 
     def interrupt(self, who: int, what: str, at: int, deed: Callable[[], None]) -> None:
@@ -188,15 +189,17 @@ class Histories(machine_partings.Histories):
             self.people[who].sync()
         self.tenant.faults.clear()
 
-    def make_somebody_else(self, who: int, item_id: str, contact: Contact, becomes: dict[str, Any]) -> None:
+    def make_somebody_else(self, who: int, item_id: str, contact: Contact, becomes: dict[str, Any]) -> bool:
         """Only while nothing of ours is on it: what is paired is the contact, whatever its owner makes of it."""
         item = folder_of(self.people[who]).get(item_id)
-        if item and not item["categories"] and item["initials"] == contact.initials:
-            self.notes.stays.add(contact.initials)
-            first, last = self.unique(), self.unique("s")
-            names = {"givenName": first, "surname": last, "displayName": f"{first} {last}"}
-            self.people[who].outlook.edit(item_id, **names, **becomes)
-            FIGURES["became somebody else"] += 1
+        if not item or item["categories"] or item["initials"] != contact.initials:
+            return False
+        self.notes.stays.add(contact.initials)
+        first, last = self.unique(), self.unique("s")
+        names = {"givenName": first, "surname": last, "displayName": f"{first} {last}"}
+        self.people[who].outlook.edit(item_id, **names, **becomes)
+        FIGURES["became somebody else"] += 1
+        return True
 
     # --- What stays with its owner ------------------------------------------------------------------------------------
 

@@ -144,7 +144,7 @@ def traces_in_the_crm(notes: Notes) -> list[str]:
 
 
 def erased_in_outlook(seen: Seen, notes: Notes) -> list[str]:
-    """Copies of somebody who was erased; one that its user brought back stays, by itself."""
+    """Copies of somebody who was erased; what its user brought back, or had just made by hand, stays by itself."""
     alone = {link.outlook_id for link in seen.links if link.state == LinkState.SEEN}
     return [
         f"{item['initials']} was erased and is in Outlook"

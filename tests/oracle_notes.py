@@ -20,13 +20,14 @@ class Notes:
     own: dict[str, Json] = field(default_factory=dict)  # by item: what only the user has, and we must not touch
     theirs: set[str] = field(default_factory=set)  # items that a user made or has written
     taken_away: set[str] = field(default_factory=set)  # items that a user removed or moved out, or had removed
-    brought_back: set[str] = field(default_factory=set)  # people of whom a user brought an old item back
+    brought_back: set[str] = field(default_factory=set)  # people of whom a user put an old or an unseen item there
     trashed: set[str] = field(default_factory=set)
     unwanted: set[str] = field(default_factory=set)  # people set to "never"
     erased: set[str] = field(default_factory=set)  # people erased, of whom no old item had been brought back by then
     undone: set[str] = field(default_factory=set)  # people of whom somebody took a change back
     made_anew: set[str] = field(default_factory=set)  # people of whom a user cut the item, and made another one
     replaced: set[str] = field(default_factory=set)  # the items that were cut, if the other one was made at once
+    copied: set[str] = field(default_factory=set)  # people of whom a user made a copy of the item
     merged: set[str] = field(default_factory=set)  # people who were put together with somebody
     stays: set[str] = field(default_factory=set)  # people of the CRM whose like in Outlook became somebody else
     secret: dict[str, str] = field(default_factory=dict)  # by item: what was written in it when it was made private

@@ -24,13 +24,20 @@ def flaws_about_people(everywhere: list[Seen], notes: Notes) -> list[str]:
 
 def twice_in_outlook(seen: Seen, notes: Notes) -> list[str]:
     """Of people who were made anew, only items that a sync could have paired count."""
-    alone = {link.outlook_id for link in seen.links if link.state == LinkState.SEEN and link.problem in ALONE}
+    problems = {link.outlook_id: link.problem for link in seen.links if link.state == LinkState.SEEN}
     there = [
         (item["initials"], outlook_values(item)["emails"])
         for key, item in seen.items.items()
-        if key not in alone or item["initials"] not in notes.made_anew
+        if not stands_alone(problems.get(key, ""), item["initials"], notes)
     ]
     return [f"{who} is in Outlook more than once" for who in twice(there, notes)]
+
+
+def stands_alone(problem: str, initials: str, notes: Notes) -> bool:
+    """One that a user made by hand; also beside a copy of the first one, or the item of whom they were merged with."""
+    if problem == Reason.DUPLICATE:
+        return initials in notes.made_anew & (notes.copied | notes.merged)
+    return initials in notes.made_anew and problem in ALONE
 
 
 def twice_in_the_crm(notes: Notes) -> list[str]:

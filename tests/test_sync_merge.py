@@ -246,6 +246,15 @@ def test_never_holds_for_the_survivor_though_the_merged_one_was_not_in_outlook(j
     assert jens.names() == ["Anne Holm"] and quiet(jens)
 
 
+def test_never_said_of_the_one_too_many_removes_nobody_who_is_in_outlook(jens):
+    anne, anna = person(email="anne@x.example"), person("Anna", email="anna@x.example")
+    ContactPreference.objects.create(setup=jens.setup, contact=anna, choice="never")
+    jens.sync()
+    merge(anne, anna)
+    jens.sync()
+    assert jens.names() == ["Anne Holm"] and quiet(jens)
+
+
 def test_what_the_user_said_about_the_survivor_stands(jens):
     anne, anna = person(email="anne@x.example"), person("Anna", email="anna@x.example")
     for contact, choice in ((anne, "always"), (anna, "never")):

@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef
 
 from contacts.merging import survivors_of
 from contacts.models import Contact
-from crmsync.sync.choices import LinkState
+from crmsync.sync.choices import LinkState, Preference
 from crmsync.sync.models import ContactLink, ContactPreference
 from crmsync.sync.work import Work, chunks, store
 
@@ -74,14 +74,20 @@ def gives_way(rival: ContactLink, link: ContactLink) -> bool:
 
 
 def follow_words(work: Work) -> None:
-    """Let what the user said about contacts go the same ways, unless they said something about the other one, too."""
+    """Let what the user said about contacts go the same ways, unless they said something about the other one, too.
+
+    "Never" is often said of the one too many, so it stays behind where the survivor is in this Outlook.
+    """
     said = work.setup.preferences.select_related("contact", "moved_from")
     undone = list(said.filter(moved_from__deleted_at=None).exclude(moved_from=None))
     back = {row.moved_from_id: row.moved_from for row in undone}
     move_words(work, [(row, back[row.moved_from_id]) for row in undone], back=True)
     merged = list(said.filter(contact__merged_into__isnull=False))
     survivors = survivors_of(row.contact for row in merged)
-    move_words(work, [(row, survivors[row.contact_id]) for row in merged if row.contact_id in survivors])
+    here = work.links.filter(contact__in=[survivor.pk for survivor in survivors.values()], state=LinkState.LINKED)
+    stay = set(here.values_list("contact", flat=True)) if survivors else set()
+    following = [(row, survivors[row.contact_id]) for row in merged if row.contact_id in survivors]
+    move_words(work, [(row, to) for row, to in following if row.choice != Preference.NEVER or to.pk not in stay])
 
 
 def move_words(work: Work, words: list[tuple[ContactPreference, Contact]], *, back: bool = False) -> None:
