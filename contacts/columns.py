@@ -16,12 +16,14 @@ from contacts.models import Contact
 @dataclass(frozen=True)
 class Column:
     """A column. `field` is what it shows, at most `most` characters of it; `order` what it is sorted by, where that is
-    something else. What `is_bare` does not say by itself what it is.
+    something else; `head` what stands over it, where its label would be too wide. What `is_bare` does not say by
+    itself what it is.
     """
 
     name: str
     field: str
     label: "str | Promise"
+    head: "str | Promise" = ""
     order_by: str = ""
     indexed: bool = False
     is_bare: bool = False
@@ -31,13 +33,18 @@ class Column:
     def order(self) -> str:
         return self.order_by or self.field
 
+    def says(self, contact: Contact) -> "str | Promise":
+        """What stands before the value where no head does; "" where the value says by itself what it is."""
+        is_clear = self.name == "phone" and not contact.mobile_phone
+        return self.label if self.is_bare and not is_clear else ""
+
     def value(self, contact: Contact) -> Any:
         """What the contact has in it, as it is shown; a moment as it is."""
         if self.name == "company" and not contact.is_person:
             return ""
         value = getattr(contact, self.field)
         if self.name == "phone":
-            return value or contact.mobile_phone
+            return value or ("" if self.is_bare else contact.mobile_phone)
         if isinstance(value, datetime):
             return value
         if isinstance(value, date):
@@ -55,7 +62,7 @@ COLUMNS = {
     for found in (
         column("name", indexed=True),
         column("company", "company_name", _("Company"), indexed=True),
-        column("email", indexed=True, most=38),
+        column("email", indexed=True, most=46),
         column("phone"),
         column("mobile", "mobile_phone", is_bare=True),
         column("job_title"),
@@ -66,7 +73,7 @@ COLUMNS = {
         column("county"),
         column("country"),
         column("territory"),
-        column("salesperson", order_by="salesperson__code", indexed=True),
+        column("salesperson", head=_("Sales"), order_by="salesperson__code", indexed=True),
         column("birthday", is_bare=True),
         column("number", is_bare=True),
         column("created", "created_at", _("Added")),

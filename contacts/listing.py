@@ -1,10 +1,12 @@
 """The Contacts list as its address describes it: search, filter, order, columns and page. The export reads it too."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from urllib.parse import urlencode
 
 from django.core.paginator import Page
 from django.db.models import Model
 from django.http import QueryDict
+from django.urls import reverse
 from django.utils.functional import cached_property
 
 from contacts import columns
@@ -133,6 +135,12 @@ class Listing:
         query = self.query
         return {name: query[name] for name in ("view", "sort", "columns", "trash") if name in query}
 
+    @property
+    def cleared(self) -> str:
+        """Its address without search, filter and view."""
+        kept = {name: text for name, text in self.kept.items() if name != "view"}
+        return f"{reverse('contacts:contact-list')}{'?' if kept else ''}{urlencode(kept, safe='*,')}"
+
     @cached_property
     def saved(self) -> dict[str, str]:
         """What a view keeps of this list; the columns by name, so that everybody sees the same."""
@@ -153,7 +161,10 @@ class Listing:
     def columns(self) -> list[Column]:
         """Those of the address, else those that I like, else the standard ones."""
         names = self.named_columns or columns.read(self.layout.columns) or STANDARD
-        return [COLUMNS[name] for name in names]
+        return [
+            replace(COLUMNS[name], is_bare=True) if name == "phone" and "mobile" in names else COLUMNS[name]
+            for name in names
+        ]
 
     @property
     def has_standard_columns(self) -> bool:
@@ -168,7 +179,7 @@ class Listing:
         return [self._heading(column) for column in self.columns]
 
     def _heading(self, column: Column) -> Heading:
-        if column != self.column:
+        if column.name != self.column.name:
             return Heading(column, column.name, "")
         if self.descending:
             return Heading(column, column.name, "descending")

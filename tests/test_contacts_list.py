@@ -110,7 +110,7 @@ def test_a_wrong_filter_lists_nothing_and_points_at_the_character(client):
     response = client.get("/contacts/", {"f-city": "A*|B>C"})
     page = response.content.decode()
     assert list(response.context["page"]) == []
-    assert "The filter has a mistake" in page
+    assert "The filter has a mistake" in page and 'empty-action" href="/contacts/">Clear the filter' in page
     assert escape("A*|B>C\n    ^") in page
 
 
@@ -162,7 +162,15 @@ def test_nonsense_in_the_address_does_no_harm(client, query):
 
 def test_empty_lists_say_why(client):
     assert "No contacts yet" in client.get("/contacts/").content.decode()
-    assert "No contact fits" in client.get("/contacts/?q=nobody").content.decode()
+    page = client.get("/contacts/?q=nobody&sort=city").content.decode()
+    assert "No contact is found for “nobody”" in page and "Clear the search" in page
+    assert 'href="/contacts/?sort=city">Clear' in page
+    page = client.get("/contacts/?f-city=A*").content.decode()
+    assert "No contact passes the filter" in page and "Clear the filter" in page
+    page = client.get("/contacts/?q=nobody&f-city=A*&trash=1").content.decode()
+    assert (
+        "No contact that passes the filter is found for “nobody”" in page and 'href="/contacts/?trash=1">Clear' in page
+    )
     assert "The trash is empty" in client.get("/contacts/?trash=1").content.decode()
 
 

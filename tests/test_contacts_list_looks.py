@@ -9,7 +9,16 @@ from django.test import Client
 from contacts.columns import COLUMNS, MOST
 from contacts.models import Contact
 from contacts.saved_views import ListLayout, SavedView
-from tests.factories import AdministratorFactory, CompanyFactory, LinkFactory, PersonFactory, SetupFactory, UserFactory
+from tests.factories import (
+    AdministratorFactory,
+    ChangeFactory,
+    CompanyFactory,
+    LinkFactory,
+    PersonFactory,
+    RunFactory,
+    SetupFactory,
+    UserFactory,
+)
 
 pytestmark = pytest.mark.django_db
 LONG = "Wolfeschlegelsteinhausenbergerdorffwelchevoralternwaren"
@@ -69,8 +78,26 @@ def test_a_page_of_fifty_long_names_is_at_most_60_kb(client, user):
 def test_a_number_that_could_be_any_says_what_it_is(client, user):
     PersonFactory(phone="+45 33 11 22 33", mobile_phone="+45 20 30 40 50", birthday=date(1980, 5, 31))
     page = client.get("/contacts/?columns=name,phone,mobile,birthday").content.decode()
-    assert "<td>+45 33 11 22 33</td>" in page and '<td data-label="Mobile phone no.">+45 20 30 40 50</td>' in page
+    assert (
+        '<td data-label="Phone no.">+45 33 11 22 33</td>' in page
+        and '<td data-label="Mobile phone no.">+45 20 30 40 50</td>' in page
+    )
     assert '<td data-label="Birthday">' in page
+    assert "<td>+45 33 11 22 33</td>" in client.get("/contacts/").content.decode()
+    Contact.objects.update(phone="")
+    page = client.get("/contacts/?columns=name,phone,mobile").content.decode()
+    assert page.count("+45 20 30 40 50") == 1 and "+45 20 30 40 50" in client.get("/contacts/").content.decode()
+
+
+def test_the_list_is_sorted_by_the_phone_beside_the_mobile_phone(client):
+    PersonFactory(phone="1")
+    headings = client.get("/contacts/?columns=name,phone,mobile&sort=phone").context["listing"].headings
+    assert [heading.direction for heading in headings] == ["", "ascending", ""]
+
+
+def test_a_column_that_is_filtered_on_is_marked_so_that_it_stays(client):
+    PersonFactory(city="Aarhus")
+    assert "is-standard by-city" in client.get("/contacts/?f-city=A*").content.decode()
 
 
 def test_columns_are_chosen_in_the_address_in_their_order(client):
@@ -217,6 +244,21 @@ def test_each_contact_says_how_it_stands_with_my_outlook(client, user):
     setup.contact_filter = {"city": "A>"}
     setup.save()
     assert words()["New"] == "Left out"
+
+
+def test_what_a_held_sync_would_do_is_held_not_next(client, user, django_assert_max_num_queries):
+    setup = SetupFactory(user=user)
+    setup.enable()
+    planned, other = PersonFactory(), PersonFactory()
+    run = RunFactory(setup=setup, outcome="held")
+    ChangeFactory(run=run, contact=planned, outcome="planned")
+    with django_assert_max_num_queries(12):
+        column = client.get("/contacts/").context["listing"].extra_column
+    mark = column.marks[planned.pk]
+    assert (mark.icon, str(mark.text)) == ("hand", "Held") and str(column.marks[other.pk].text) == "Next sync"
+    run.outcome = "done"
+    run.save()
+    assert str(client.get("/contacts/").context["listing"].extra_column.marks[planned.pk].text) == "Next sync"
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,12 @@ def cell(contact: Contact, column: Column) -> Any:
 
 
 @register.filter
+def label(contact: Contact, column: Column) -> Any:
+    """What has to stand before the value where the table has no heads."""
+    return column.says(contact)
+
+
+@register.filter
 def of(marks: Mapping[int, Mark], contact: Contact) -> Mark | None:
     """The mark of one contact."""
     return marks.get(contact.pk)

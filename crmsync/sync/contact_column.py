@@ -5,15 +5,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from contacts.extra_column import ExtraColumn, Mark
 from contacts.filters import FilterError, as_q
 from contacts.models import Contact
-from crmsync.sync.choices import LinkState, Preference, Reason
+from crmsync.sync.choices import ChangeOutcome, LinkState, Outcome, Preference, Reason
 from crmsync.sync.explain import is_behind, unfit
-from crmsync.sync.models import ContactLink
+from crmsync.sync.models import ContactLink, SyncChange, SyncRun
 from crmsync.sync.words import Text
 from exchange_setup.models import ExchangeSync, LeftFilterRule, RemovedRule
 
@@ -21,6 +22,8 @@ IN_OUTLOOK = Mark("check", "ok", _("In Outlook"))
 NEXT_SYNC = pgettext_lazy("where a contact stands, in a narrow column", "Next sync")
 NEXT = Mark("refresh-cw", "info", NEXT_SYNC)
 CHANGE_NEXT = Mark("refresh-cw", "info", NEXT_SYNC, _("In your Outlook; the last change goes with the next sync"))
+HELD_TEXT = pgettext_lazy("where a contact stands, in a narrow column", "Held")
+HELD = Mark("hand", "warn", HELD_TEXT, _("A sync that would change it waits for your decision"))
 ON_ITS_WAY = Mark("refresh-cw", "info", _("On its way"))
 NOT_COMPLETE = _("In your Outlook, but not completely")
 SHORT: dict[str, Text] = {
@@ -46,14 +49,23 @@ class Known:
     selected: set[int] | None = field(default_factory=set)
     puts_back: bool = False
     removes_left: bool = False
+    held: set[int] = field(default_factory=set)
 
 
 def outlook_column(contacts: Sequence[Contact], user: AbstractBaseUser) -> ExtraColumn | None:
-    """The column for a user who syncs, None for anybody else. Four queries, however many contacts there are."""
-    setup = ExchangeSync.objects.filter(user=user, enabled_at__isnull=False).select_related("user").first()
+    """The column for a user who syncs, None for anybody else.
+
+    Four queries, however many contacts there are; one more while a run is held.
+    """
+    is_held = Exists(SyncRun.objects.filter(setup=OuterRef("pk"), outcome=Outcome.HELD))
+    setups = ExchangeSync.objects.filter(user=user, enabled_at__isnull=False).select_related("user")
+    setup = setups.annotate(is_held=is_held).first()
     if setup is None:
         return None
-    known = look_up(setup, [contact.pk for contact in contacts])
+    keys = [contact.pk for contact in contacts]
+    known = look_up(setup, keys)
+    if setup.is_held:
+        known.held = held(setup, keys)
     return ExtraColumn(_("Outlook"), {contact.pk: mark(contact, known) for contact in contacts})
 
 
@@ -72,8 +84,16 @@ def look_up(setup: ExchangeSync, keys: list[int]) -> Known:
     )  # fmt: skip
 
 
+def held(setup: ExchangeSync, keys: list[int]) -> set[int]:
+    """Those whom a run that waits for a decision would change."""
+    rows = SyncChange.objects.filter(run__setup=setup, run__outcome=Outcome.HELD, contact__in=keys)
+    return set(rows.filter(outcome=ChangeOutcome.PLANNED).values_list("contact_id", flat=True))
+
+
 def mark(contact: Contact, known: Known) -> Mark:
     """The contact's state in a word, and in `why` the whole of it."""
+    if contact.pk in known.held:
+        return HELD
     link, choice = known.links.get(contact.pk), known.choices.get(contact.pk, "")
     if link and link.state == LinkState.LINKED and not link.gone:
         if link.problem:
