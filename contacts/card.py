@@ -30,7 +30,7 @@ class Group:
 
 PHONES = ["phone", "phone_2", "mobile_phone", "home_phone", "fax"]
 EMAILS = ["email", "email_2", "email_3"]
-GENERAL = ["title", "first_name", "middle_name", "surname", "initials", "job_title", "department"]
+GENERAL = ["title", "initials", "first_name", "middle_name", "surname", "job_title", "department"]
 
 
 def groups(contact: Contact) -> list[Group]:
@@ -54,6 +54,8 @@ def general(contact: Contact) -> Iterator[Fact]:
         yield Fact(label("company"), contact.company_name, contact.company.get_absolute_url())
     elif contact.company_name:
         yield Fact(label("company"), gettext("%(name)s (not in the CRM)") % {"name": contact.company_name})
+    if contact.birthday:
+        yield Fact(label("birthday"), formats.date_format(contact.birthday))
 
 
 def communication(contact: Contact) -> Iterator[Fact]:
@@ -76,8 +78,6 @@ def sales(contact: Contact) -> Iterator[Fact]:
     if contact.salesperson:
         yield Fact(label("salesperson"), str(contact.salesperson))
     yield from plain(contact, ["territory"])
-    if contact.birthday:
-        yield Fact(label("birthday"), formats.date_format(contact.birthday))
     if contact.privacy_blocked:
         yield Fact(label("privacy_blocked"), gettext("Yes"))
 

@@ -26,6 +26,8 @@ GROUPS: list[tuple["str | Promise", list[str]]] = [
         _("General"),
         [
             "type",
+            "title",
+            "initials",
             "first_name",
             "middle_name",
             "surname",
@@ -33,8 +35,7 @@ GROUPS: list[tuple["str | Promise", list[str]]] = [
             "company_name",
             "job_title",
             "department",
-            "title",
-            "initials",
+            "birthday",
         ],
     ),
     (
@@ -42,7 +43,7 @@ GROUPS: list[tuple["str | Promise", list[str]]] = [
         ["email", "email_2", "email_3", "home_page", "phone", "phone_2", "mobile_phone", "home_phone", "fax"],
     ),
     (_("Address"), ["address", "address_2", "post_code", "city", "county", "country"]),
-    (_("Sales"), ["salesperson", "territory", "birthday", "privacy_blocked"]),
+    (_("Sales"), ["salesperson", "territory", "privacy_blocked"]),
     (_("Notes"), ["notes"]),
 ]
 WIDE = {"type", "name", "address", "address_2", "notes", "privacy_blocked"}

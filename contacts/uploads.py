@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, Self
 from django.conf import settings
 from django.db import models, transaction
 from django.db.models import Count
+from django.db.models.functions import Cast
 from django.utils import timezone
 
 KEPT = timedelta(days=1)
@@ -84,6 +85,11 @@ class Upload(models.Model):
         found = dict(self.rows.values_list("kind").annotate(count=Count("pk")).order_by())
         return found | {"like": self.rows.exclude(like="").count()}
 
+    def emptying(self) -> list[list[str]]:
+        """Of each row that empties something: the fields."""
+        rows = self.rows.filter(kind="changed").annotate(text=Cast("fields", models.TextField()))
+        return [row.emptied for row in rows.filter(text__contains=', ""]').only("fields") if row.emptied]
+
 
 class UploadRow(models.Model):
     """What the file would make of one row. The fields are those of contacts.transfer.report.RowOutcome."""
@@ -105,6 +111,11 @@ class UploadRow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.row}: {self.kind}"
+
+    @property
+    def emptied(self) -> list[str]:
+        """The fields that hold something now and would be empty."""
+        return [name for name, (_before, after) in self.fields.items() if not after and name != "privacy_blocked"]
 
     @classmethod
     def of(cls, upload: Upload, outcome: dict[str, Any]) -> Self:

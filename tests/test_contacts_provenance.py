@@ -40,6 +40,14 @@ def test_each_field_names_who_set_it_last_and_what_was_there_before(client, read
     assert "Phone no." not in found and "Name" not in found and "Type" not in found
 
 
+def test_a_field_that_held_nothing_before_is_emptied_again_and_one_from_the_start_has_no_way_back(client, reader, anne):
+    anne.write({"city": "Aarhus"}, by=reader)
+    path = f"/contacts/{anne.number}/"
+    for page in (client.get(f"{path}provenance/").text, client.get(f"{path}history/").text):
+        assert "Empty again: City" in page and "Restore" not in page
+    assert client.get(f"{path}provenance/").text.count("when added") == 3
+
+
 def test_an_emptied_field_can_be_had_back_from_the_card(client, reader, anne):
     anne.write({"city": "Aarhus"}, by=reader)
     anne.write({"city": ""}, by=reader)

@@ -35,6 +35,6 @@ def test_a_table_of_ones_own_becomes_contacts(enter: Callable[[User], Page], ser
     with page.expect_download() as download:
         page.get_by_role("link", name="Download the wrong rows").click()
     assert "Bo Chen;bo;Odense" in download.value.path().read_text("utf-8-sig").replace(",", ";")
-    page.get_by_role("button", name="Import the 2 right rows").click()
+    page.get_by_role("button", name="Import 2 rows").click()
     expect(page.get_by_text("1 contact was added, 1 was updated.")).to_be_visible()
     assert set(Contact.objects.values_list("name", "city")) == {("Anne Berg", "Aarhus"), ("Carl Dahl", "Ribe")}

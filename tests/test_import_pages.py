@@ -76,6 +76,19 @@ def test_the_preview_says_of_every_row_what_becomes_of_it_and_then_just_that_is_
     assert not Upload.objects.exists()
 
 
+def test_a_row_that_empties_a_field_is_marked_and_counted(client):
+    anne = PersonFactory(first_name="Anne", surname="Berg", city='Aarhus, ""]', email="anne@x.example")
+    bo = PersonFactory(first_name="Bo", surname="Chen", city="", email="", privacy_blocked=True)
+    content = "number,first_name,surname,email,city,privacy_blocked\n{},Anne,Berg,{},Odense,\n{},Bo,Chen,,Berlin,no\n"
+    upload(client, content.format(anne.number, "", bo.number))
+    page = client.get(PREVIEW).text
+    assert "1 row empties a field" in page and "</strong>E-mail</div>" in page and page.count("import-empties") == 1
+    assert [shown.tone for shown in rows(client)] == ["warn", "info"]
+    upload(client, content.format(anne.number, "anne@x.example", bo.number))
+    page = client.get(PREVIEW).text
+    assert "empties a field" not in page and "Import 2 rows" in page
+
+
 def test_the_same_click_twice_imports_once(client):
     upload(client, "first_name,email\nAnne,anne@x.example\n")
     digest = Upload.objects.get().digest

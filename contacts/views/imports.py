@@ -51,6 +51,7 @@ class Line:
     label: str
     before: Marked
     after: Marked
+    empties: bool
 
 
 @dataclass(frozen=True)
@@ -64,12 +65,16 @@ class RowShown:
         return str(Kind(self.row.kind).label)
 
     @property
+    def empties(self) -> bool:
+        return self.row.kind == Kind.CHANGED and bool(self.row.emptied)
+
+    @property
     def icon(self) -> str:
         return TONES[Kind(self.row.kind)][0]
 
     @property
     def tone(self) -> str:
-        return TONES[Kind(self.row.kind)][1]
+        return "warn" if self.empties else TONES[Kind(self.row.kind)][1]
 
     @property
     def summary(self) -> str:
@@ -84,7 +89,7 @@ class RowShown:
         if self.row.kind != Kind.CHANGED:
             return []
         return [
-            Line(str(label(name)), *mark(*(as_read(name, text) for text in texts)))
+            Line(str(label(name)), *mark(*(as_read(name, text) for text in texts)), name in self.row.emptied)
             for name, texts in self.row.fields.items()
         ]
 
@@ -179,12 +184,15 @@ def import_preview(request: HttpRequest) -> HttpResponse:
         rows = rows.exclude(like="")
     elif tab in Kind.values:
         rows = rows.filter(kind=tab)
+    emptying = upload.emptying() if counts.get(Kind.CHANGED) else []
     page = Paginator(rows, ROWS_ON_PAGE).get_page(request.GET.get("page"))
     context = {
         "upload": upload,
         "counts": counts,
         "total": sum(counts[kind] for kind in counts if kind != LIKE),
         "to_do": counts.get(Kind.NEW, 0) + counts.get(Kind.CHANGED, 0),
+        "emptying": len(emptying),
+        "emptied": ", ".join(dict.fromkeys(str(label(name)) for names in emptying for name in names)),
         "encoding": ENCODINGS.get(upload.encoding, upload.encoding.upper()),
         "delimiter": DELIMITERS.get(upload.delimiter, upload.delimiter),
         "tabs": tabs(counts, tab),
