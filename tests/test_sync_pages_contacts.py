@@ -264,6 +264,30 @@ def test_a_word_that_there_is_not_changes_nothing(mine, anne):
     assert not ContactPreference.objects.exists() and not ContactLink.objects.exists()
 
 
+def test_a_word_on_whom_it_cannot_move_is_neither_offered_nor_kept(mine, setup, anne):
+    assert "Sync with my Outlook" in panel(mine, anne)
+    anne.trash(by=None)
+    for contact in (anne, CompanyFactory()):
+        assert "Sync with my Outlook" not in panel(mine, contact)
+        url = f"/sync/contacts/{contact.number}/preference/"
+        assert "Not in your Outlook" in text(mine.post(url, {"choice": "always"}, headers={"hx-request": "true"}))
+        assert "Nothing was changed" in text(mine.post(url, {"choice": "always"}, follow=True))
+    assert not ContactPreference.objects.exists() and not ContactLink.objects.exists()
+
+
+def test_while_a_sync_is_held_the_box_says_that_it_waits_for_a_decision(mine, setup, anne):
+    LinkFactory(setup=setup, contact=anne, contact_version=anne.version, dirty=True)
+    assert "Look and decide" not in panel(mine, anne)
+    held = ChangeFactory(run__setup=setup, run__outcome="held", contact=anne, outcome="planned").run
+    with CaptureQueriesContext(connection) as captured:
+        box = panel(mine, anne)
+    assert (
+        "A sync that would change it waits for your decision." in box
+        and f'href="{held.get_absolute_url()}">Look and decide' in box
+    )
+    assert len(captured) <= 9
+
+
 def test_a_word_needs_a_setup_and_a_post(client, mine, anne):
     url = f"/sync/contacts/{anne.number}/preference/"
     assert mine.get(url).status_code == 405

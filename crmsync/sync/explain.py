@@ -5,12 +5,14 @@ from datetime import datetime
 from enum import Enum
 
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.db.models import OuterRef, Subquery
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from contacts.models import Contact
 from crmsync.sync import reasons, words
 from crmsync.sync.alone import why_left_out
-from crmsync.sync.choices import ChangeOutcome, LinkState, Preference, Reason
+from crmsync.sync.choices import ChangeOutcome, LinkState, Outcome, Preference, Reason
 from crmsync.sync.diff import Conflict, conflict, field_label, readable_detail
 from crmsync.sync.facts import Facts
 from crmsync.sync.fields import NAMES, complete, same
@@ -58,6 +60,9 @@ NO_SETUP, WRONG_FILTER, NOT_IN_FILTER, LEFT_BY_UNDO = "no_setup", "wrong_filter"
 SETTLED_SHOWN = 3
 LEAVES_TRASHED, LEAVES_NEVER, LEAVES_FILTER = "leaves_trashed", "leaves_never", "leaves_filter"
 GONE_STAYS_OUT, GONE_TO_TRASH = "gone_stays_out", "gone_to_trash"
+NEXT = (State.DUE, State.BEHIND, State.LEAVING, State.CREATING)  # of which the next sync has to do something
+HELD = _("A sync that would change it waits for your decision.")
+HELD_GONE = _("A sync that would take note of it waits for your decision.")
 CHANGE_FILTER = Button(_("Change the filter"), reasons.SETUP)
 
 ADVICE: dict[str, Advice] = {
@@ -119,11 +124,15 @@ ADVICE: dict[str, Advice] = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """Where the contact stands and, where there is one, the reason: a `Reason` or a key of ADVICE."""
+    """Where the contact stands and, where there is one, the reason: a `Reason` or a key of ADVICE.
+
+    `held_run` is the key of the run that would do what is said of the next sync, and waits for a decision.
+    """
 
     state: State
     reason: str = ""
     detail: str = ""
+    held_run: int | None = None
 
     @property
     def icon(self) -> str:
@@ -140,10 +149,17 @@ class Verdict:
     @property
     def advice(self) -> Advice | None:
         found = ADVICE.get(self.reason) or reasons.about(self.reason)
+        if self.held_run:
+            did = HELD_GONE if self.reason in (GONE_STAYS_OUT, GONE_TO_TRASH) else HELD
+            return Advice(found.happened if found else "", did, "")
         if found is None or self.state is not State.OUT or self.reason not in WITHOUT_COPY:
             return found
         can_do = WITHOUT_COPY[self.reason] or found.can_do
         return replace(found, did=_("It stays out of your Outlook."), can_do=can_do)
+
+    @property
+    def held_url(self) -> str:
+        return reverse("sync:run-detail", args=[self.held_run]) if self.held_run else ""
 
     @property
     def named(self) -> list[str]:
@@ -193,12 +209,22 @@ class Panel:
         ]
 
     @property
+    def can_choose(self) -> bool:
+        """Whether it matters what the user says about this contact."""
+        return self.has_setup and may_choose(self.contact)
+
+    @property
     def choices(self) -> list[tuple[str, Text]]:
         return PreferenceForm.CHOICES
 
     @property
     def last_action(self) -> Text:
         return words.action(self.last_change) if self.last_change else ""
+
+
+def may_choose(contact: Contact) -> bool:
+    """Whether anybody's word can put the contact into an Outlook, or take it out."""
+    return contact.is_person and not contact.is_trashed
 
 
 def panel(contact: Contact, user: AbstractBaseUser) -> Panel:
@@ -216,12 +242,22 @@ def panel(contact: Contact, user: AbstractBaseUser) -> Panel:
 
 def facts_of(contact: Contact, user: AbstractBaseUser) -> Facts | None:
     """The contact as `user`'s sync sees it; None without a setup."""
-    setup = ExchangeSync.objects.filter(user=user).select_related("user").first()
-    return Facts(contact, setup) if setup else None
+    waiting = {"outcome": ChangeOutcome.PLANNED, "run__outcome": Outcome.HELD}
+    planned = SyncChange.objects.filter(contact=contact, run__setup=OuterRef("pk"), **waiting)
+    setups = ExchangeSync.objects.filter(user=user).select_related("user")
+    setup = setups.annotate(held_run=Subquery(planned.values("run_id")[:1])).first()
+    return Facts(contact, setup, setup.held_run) if setup else None
 
 
 def verdict(contact: Contact, facts: Facts | None) -> Verdict:
     """Whether the contact is in the setup's Outlook, in a few words, and why."""
+    found = as_it_stands(contact, facts)
+    is_next = found.state in NEXT or found.reason in (GONE_STAYS_OUT, GONE_TO_TRASH)
+    return replace(found, held_run=facts.held_run) if facts and is_next else found
+
+
+def as_it_stands(contact: Contact, facts: Facts | None) -> Verdict:
+    """The verdict, whether or not a run is held."""
     link = facts.link if facts else None
     if facts and link and link.state == LinkState.LINKED and not link.gone:
         return of_pair(facts, link)

@@ -6,11 +6,11 @@ from functools import cached_property
 from contacts.filters import Clause, FilterError, clauses, held_by
 from contacts.models import Contact
 from crmsync.sync.alone import why_left_out
-from crmsync.sync.choices import ChangeOutcome, LinkState, Outcome, Reason, Side
+from crmsync.sync.choices import LinkState, Reason, Side
 from crmsync.sync.fields import ContactFields
 from crmsync.sync.forms import BY_FILTER
 from crmsync.sync.mirror import INTRINSIC
-from crmsync.sync.models import ContactLink, SyncChange
+from crmsync.sync.models import ContactLink
 from crmsync.sync.plan import Base, Plan, Write
 from crmsync.sync.planning import both_sides, decide, is_reachable, why_passed_over
 from crmsync.sync.scope import first_with_email, rules_for, with_scope
@@ -32,10 +32,11 @@ class Pending:
 
 @dataclass
 class Facts:
-    """One contact as one setup's sync sees it."""
+    """One contact as one setup's sync sees it; `held_run` is the key of one that would change it, if it is approved."""
 
     contact: Contact
     setup: ExchangeSync
+    held_run: int | None = None
 
     @cached_property
     def link(self) -> ContactLink | None:
@@ -88,13 +89,6 @@ class Facts:
         """The Outlook item with the contact's e-mail that is paired with nobody and stays so."""
         items = self.setup.links.filter(state=LinkState.SEEN, email=self.contact.email.lower(), problem__in=STAY_ALONE)
         return items.first() if self.contact.email else None
-
-    @cached_property
-    def planned(self) -> list[SyncChange]:
-        """What an open run means to do with it: one that is held for a decision, above all."""
-        rows = SyncChange.objects.filter(contact=self.contact, run__setup=self.setup, outcome=ChangeOutcome.PLANNED)
-        rows = rows.filter(run__outcome__in=(Outcome.HELD, Outcome.QUEUED, Outcome.RUNNING))
-        return list(rows.select_related("run"))
 
     @property
     def comes_back(self) -> bool:

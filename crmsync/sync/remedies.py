@@ -8,11 +8,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from crmsync.sync import reasons
-from crmsync.sync.choices import Outcome, Preference, Reason
+from crmsync.sync.choices import Preference, Reason
 from crmsync.sync.explain import LEAVES_FILTER, LEAVES_NEVER, LEAVES_TRASHED, NOT_IN_FILTER, State
-from crmsync.sync.facts import Facts
 from crmsync.sync.forms import BY_FILTER
-from crmsync.sync.models import SyncRun
 from crmsync.sync.reasons import Advice
 from crmsync.sync.why import Answer
 from crmsync.sync.words import Text
@@ -24,7 +22,10 @@ PREFERENCE = "sync:contact-preference"
 
 @dataclass(frozen=True)
 class Remedy:
-    """What to do, and its button: a way there, or with `posts` the deed itself. Without a caption there is none."""
+    """What to do, and its button: a way there, or with `posts` the deed itself. Without a caption there is none.
+
+    `is_said_above`: the banner on top of the page offers it, too.
+    """
 
     text: Text
     caption: Text = ""
@@ -32,6 +33,7 @@ class Remedy:
     posts: bool = False
     values: Mapping[str, str] = field(default_factory=dict)
     in_dialog: bool = False
+    is_said_above: bool = False
 
 
 def remedy(answer: Answer) -> Remedy:
@@ -50,9 +52,8 @@ def about_contact(answer: Answer) -> Remedy | None:
         if stands := answer.contact.merged_into:
             text = _("It was merged; %(name)s stands for it.") % {"name": stands}
             return Remedy(text, _("Open that contact"), stands.get_absolute_url())
-        return Remedy(
-            _("Restore it from the trash."), _("Restore from the trash"), reverse(RESTORE, args=[number]), True
-        )
+        caption = _("Restore from the trash")
+        return Remedy(caption, caption, reverse(RESTORE, args=[number]), True)
     if reason == Reason.SHARED_EMAIL and answer.verdict.named:
         query = urlencode({"contact": [number, answer.verdict.named[0]]}, doseq=True)
         text = _("Merge them if they are the same person; else give this one an e-mail of its own.")
@@ -67,18 +68,15 @@ def about_sync(answer: Answer) -> Remedy | None:
     facts = answer.facts
     if facts is None:
         return None
-    if held := held_runs(facts):
+    if facts.held_run:
+        caption = _("Look and decide")
         text = _("A sync that would change it is held. Look at it, and decide.")
-        return Remedy(text, _("Look and decide"), held[0].get_absolute_url())
+        url = reverse("sync:run-detail", args=[facts.held_run])
+        return Remedy(caption if answer.verdict.held_run else text, caption, url, is_said_above=True)
     if word := WORDS.get(answer.verdict.reason):
         return word(answer)
     waits = answer.verdict.state in (State.DUE, State.BEHIND, State.CREATING)
     return start(answer) if waits else None
-
-
-def held_runs(facts: Facts) -> list[SyncRun]:
-    """The runs that would change the contact and wait for a decision."""
-    return [row.run for row in facts.planned if row.run.outcome == Outcome.HELD]
 
 
 def start(answer: Answer) -> Remedy:
@@ -131,7 +129,7 @@ def from_advice(answer: Answer, advice: Advice) -> Remedy:
 
 def of_others(answer: Answer) -> Remedy:
     """What is left to an administrator: to look at the mailbox as a whole."""
-    is_held = bool(answer.facts and held_runs(answer.facts))
+    is_held = bool(answer.facts and answer.facts.held_run)
     if answer.facts is None or (answer.verdict.state is State.IN and not is_held):
         return Remedy(_("Nothing to do."))
     text = _("Only %(user)s can decide about their own Outlook.") % {"user": answer.owner}

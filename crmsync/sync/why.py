@@ -42,7 +42,7 @@ ONLY_THEIRS = {Reason.PRIVATE, Reason.NOT_WANTED, Reason.DUPLICATE, Reason.AMBIG
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at. `passes` is None where it speaks neither for nor against."""
+    """One thing that was looked at, as what is the case. `passes` is None where it speaks neither for nor against."""
 
     code: str
     passes: bool | None
@@ -112,7 +112,8 @@ class Answer:
         found = verdict(self.contact, self.facts)
         if self.mine:
             return found
-        return Verdict(found.state, "" if found.reason in ONLY_THEIRS else found.reason, ", ".join(found.named))
+        reason = "" if found.reason in ONLY_THEIRS else found.reason
+        return Verdict(found.state, reason, ", ".join(found.named), found.held_run)
 
     @property
     def is_hidden(self) -> bool:
@@ -184,15 +185,22 @@ class Answer:
 
 def of_contact(contact: Contact) -> Iterator[Check]:
     """What is asked of every contact, whoever's Outlook it is about."""
-    moved = ""
     if contact.deleted_at:
-        moved = _("moved there on %(date)s") % {"date": date_format(localtime(contact.deleted_at))}
-    yield Check("in_trash", not contact.is_trashed, _("It is not in the CRM's trash"), moved)
-    yield Check("person", contact.is_person, _("It is a person"), contact.get_type_display())
-    blocked = _("it is blocked") if contact.privacy_blocked else ""
-    yield Check("privacy", not contact.privacy_blocked, _("It is not privacy blocked"), blocked)
-    yield Check("name", bool(contact.name), _("It has a name"), contact.name or _("it has none"))
-    yield Check("email", is_email(contact.email), _("It has a valid e-mail"), contact.email or _("it has none"))
+        since = {"date": date_format(localtime(contact.deleted_at))}
+        yield Check("in_trash", False, _("It is in the CRM's trash, since %(date)s") % since)
+    else:
+        yield Check("in_trash", True, _("It is not in the CRM's trash"))
+    yield Check("person", contact.is_person, _("It is a person") if contact.is_person else _("It is a company"))
+    blocked = _("It is privacy blocked") if contact.privacy_blocked else _("It is not privacy blocked")
+    yield Check("privacy", not contact.privacy_blocked, blocked)
+    yield Check("name", bool(contact.name), _("It has a name") if contact.name else _("It has no name"), contact.name)
+    yield of_email(contact.email)
+
+
+def of_email(email: str) -> Check:
+    if is_email(email):
+        return Check("email", True, _("It has a valid e-mail"), email)
+    return Check("email", False, _("Its e-mail is not valid") if email else _("It has no e-mail"), email)
 
 
 def of_setup(facts: Facts, mine: bool) -> Iterator[Check]:
@@ -202,10 +210,15 @@ def of_setup(facts: Facts, mine: bool) -> Iterator[Check]:
     yield of_filter(facts)
     if not unfit(facts.contact, facts.choice):
         instead = facts.goes_instead
-        yield Check("shared_email", not instead, _("No other contact with its e-mail goes in its place"), instead)
+        others = (
+            _("Another contact with its e-mail goes in its place")
+            if instead
+            else _("No other contact with its e-mail goes in its place")
+        )
+        yield Check("shared_email", not instead, others, instead)
         if mine and facts.stranger:
             reason = Reason(facts.stranger.problem).label
-            yield Check("stranger", False, _("No other contact in your Outlook has its e-mail"), str(reason))
+            yield Check("stranger", False, _("Another contact in your Outlook has its e-mail"), str(reason))
     if facts.link:
         yield of_link(facts.link, mine)
     yield of_sync(facts.setup)
@@ -216,18 +229,20 @@ def of_choice(choice: str) -> Check:
         return Check("choice", None, _("Set to “by filter”"))
     if choice == Preference.ALWAYS:
         return Check("choice", True, _("Set to “always”: the filter is not asked"))
-    return Check("choice", False, _("It is not set to “never”"), _("it is set so"))
+    return Check("choice", False, _("It is set to “never”"))
 
 
 def of_filter(facts: Facts) -> Check:
     """Whether the filter selects it; what is in Outlook already may stay there without."""
     if facts.filter_error:
-        return Check("filter", False, _("The filter can be read"), facts.filter_error.message)
+        return Check("filter", False, _("The filter cannot be read"), facts.filter_error.message)
     text = _("The filter selects it") if facts.clauses else _("There is no filter: everybody is selected")
     failing = [str(part.field.label) for part, holds in zip(facts.clauses, facts.held, strict=True) if not holds]
     value = _("not by %(fields)s") % {"fields": ", ".join(failing)} if failing else ""
-    if facts.is_selected or facts.choice == Preference.NEVER:
-        return Check("filter", facts.is_selected, text, value)
+    if facts.is_selected:
+        return Check("filter", True, text)
+    if facts.choice == Preference.NEVER:
+        return Check("filter", False, _("The filter does not select it"), value)
     if facts.choice == Preference.ALWAYS:
         return Check("filter", None, _("The filter does not select it"))
     link = facts.link
@@ -237,10 +252,9 @@ def of_filter(facts: Facts) -> Check:
         return Check(
             "filter", None, _("The filter no longer selects it; by your rules its copy stays and is synced on")
         )
-    return Check("filter", False, text, value)
+    return Check("filter", False, _("The filter does not select it"), value)
 
 
-IN_OUTLOOK = gettext_lazy("It is in Outlook")
 LINKS: dict[str, tuple[bool | None, Text]] = {
     LinkState.LINKED: (True, gettext_lazy("It is in Outlook, paired with this contact")),
     LinkState.CREATING: (None, gettext_lazy("It is being created in Outlook")),
@@ -250,9 +264,9 @@ LINKS: dict[str, tuple[bool | None, Text]] = {
 
 def of_link(link: ContactLink, mine: bool) -> Check:
     if link.state == LinkState.REMOVED:
-        return Check("outlook", False, IN_OUTLOOK, _("you removed it there"))
+        return Check("outlook", False, _("You removed it from Outlook"))
     if link.gone:
-        return Check("outlook", False, IN_OUTLOOK, _("no longer there"))
+        return Check("outlook", False, _("It is no longer in Outlook"))
     passes, text = LINKS[link.state]
     problem = link.get_problem_display() if link.problem and link.state == LinkState.LINKED else ""
     hidden = not mine and link.problem in ONLY_THEIRS
@@ -262,7 +276,7 @@ def of_link(link: ContactLink, mine: bool) -> Check:
 def of_sync(setup: ExchangeSync) -> Check:
     """Whether the next sync can start at all."""
     if setup.trouble:
-        return Check("sync", False, _("The sync can run"), str(Trouble(setup.trouble).label))
+        return Check("sync", False, _("The sync cannot run"), str(Trouble(setup.trouble).label))
     if not setup.enabled:
-        return Check("sync", False, _("The sync is enabled"), _("Paused") if setup.enabled_at else _("Not set up"))
+        return Check("sync", False, _("The sync is paused") if setup.enabled_at else _("The sync is not set up"))
     return Check("sync", True, _("The sync is enabled"))

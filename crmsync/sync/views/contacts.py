@@ -2,10 +2,12 @@
 
 from urllib.parse import urlsplit
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from contacts.models import Contact
@@ -42,7 +44,10 @@ def contact_preference(request: HttpRequest, number: str) -> HttpResponse:
     contact = get_object_or_404(Contact, number=number)
     setup = get_object_or_404(ExchangeSync, user=request.user)
     form = PreferenceForm(request.POST)
-    if form.is_valid():
+    if not explain.may_choose(contact):
+        if not request.htmx:
+            messages.info(request, _("Nothing was changed: only people outside the trash are synced."))
+    elif form.is_valid():
         form.save(setup, contact)
     if request.POST.get("back") == "why":
         return redirect("sync:contact-why", contact.number)
