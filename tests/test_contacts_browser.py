@@ -138,3 +138,18 @@ def test_without_javascript_the_filter_the_search_and_the_form_work(
     expect(page.get_by_role("heading", level=1)).to_have_text("Dorte")
     assert Contact.objects.get(first_name="Dorte").company.name == "Fabrikam A/S"
     page.context.close()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_keyboard_leads_to_no_field_that_the_foot_of_the_form_covers(
+    shell: Page, live_server: Any, width: int
+) -> None:
+    shell.set_viewport_size({"width": width, "height": 700})
+    shell.goto(f"{live_server.url}/contacts/new/")
+    foot = "document.querySelector('.form-foot').getBoundingClientRect().top"
+    field = "document.activeElement.getBoundingClientRect().top + 36"
+    shell.locator("[name=first_name]").focus()
+    while shell.evaluate("document.activeElement.name") != "notes":
+        shell.keyboard.press("Tab")
+        assert shell.evaluate(f"{field} <= {foot}"), shell.evaluate("document.activeElement.outerHTML")
+    expect(shell.get_by_role("button", name="Save")).to_be_in_viewport()
