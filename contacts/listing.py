@@ -197,6 +197,11 @@ class Listing:
         return Tab(view, is_here, is_changed, is_administrator if view.is_shared else True)
 
     @property
+    def can_keep_view(self) -> bool:
+        """Whether the view that is picked can be made what the list is now."""
+        return any(tab.is_changed and tab.is_editable for tab in self.tabs)
+
+    @property
     def is_everybody(self) -> bool:
         """Whether no view is picked, and nothing narrows the list."""
         return not self.is_narrowed and not any(tab.is_here for tab in self.tabs)

@@ -165,7 +165,7 @@ def test_a_view_is_saved_and_picked_and_its_columns_are_changed(
 ) -> None:
     page = enter(jens)
     page.goto("/contacts/?f-city=A*")
-    page.get_by_role("link", name="Save as new view").click()
+    page.get_by_role("link", name="Save view").click()
     page.get_by_label("Name", exact=True).fill("In Aarhus")
     page.get_by_role("button", name="Save", exact=True).click()
     tab = page.get_by_role("link", name="In Aarhus", exact=False).and_(page.locator(".chip"))

@@ -167,7 +167,10 @@ def test_a_view_keeps_the_list_without_its_page_and_shows_that_it_is_in_use(clie
     assert address == QueryDict(f"f-city=A*&sort=-modified&page=3&{columns}&view={view.pk}")
     assert tabs(client, f"?view={view.pk}&{view.query}") == {"Mine": "here"}
     assert tabs(client, f"?view={view.pk}&{view.query}&page=2") == {"Mine": "here"}
-    assert tabs(client, f"?view={view.pk}&f-city=B*&{columns}") == {"Mine": "changed"}
+    changed = f"?view={view.pk}&f-city=B*&{columns}"
+    assert tabs(client, changed) == {"Mine": "changed"}
+    page = client.get(f"/contacts/{changed}").text
+    assert "Save changes" in page and "Save as new view" in page and "Save view" in client.get("/contacts/").text
     assert tabs(client) == {"Mine": ""}
 
 
