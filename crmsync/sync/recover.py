@@ -15,7 +15,7 @@ from crmsync.sync.fields import complete, fingerprint
 from crmsync.sync.mapping import read_whole
 from crmsync.sync.mirror import take_in
 from crmsync.sync.models import ContactLink, SyncChange
-from crmsync.sync.record import LINK_COLUMNS
+from crmsync.sync.record import LINK_COLUMNS, take_intent_back
 from crmsync.sync.slots import Broken
 from crmsync.sync.work import Work, chunks
 from exchange_setup.graph.batch import LARGEST
@@ -45,7 +45,7 @@ def look_after(work: Work, link: ContactLink, answer: dict[str, Any] | ItemError
     if found:
         adopt(work, link, found[0])
     elif link.intended_at is None or link.intended_at < timezone.now() - VISIBLE_AFTER:
-        link.state, link.base_crm, link.base_outlook, link.fingerprint = LinkState.LEFT_OUT, {}, {}, ""
+        take_intent_back(link)
         link.dirty = True
         link.save(update_fields=LINK_COLUMNS)
 
