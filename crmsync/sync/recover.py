@@ -62,7 +62,8 @@ def adopt(work: Work, link: ContactLink, item: dict[str, Any]) -> None:
         take_in(link, read_whole(item))
     except Broken:
         link.change_key = ""
-    link.own_key = link.change_key if link.outlook is None else ""  # where it differs, the user has been at it already
+    # Where it differs the user has been at it already: made by us, but no version of it is ours alone.
+    link.own_key = (link.change_key if link.outlook is None else "") or str(link.marker)
     link.missing = True  # as with any item that we created
     link.save(update_fields=LINK_COLUMNS)
     journal(work, link)
