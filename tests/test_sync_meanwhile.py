@@ -20,7 +20,7 @@ from crmsync.sync.runs import approve
 from tests.compare import settle
 from tests.crash import Reaper
 from tests.factories import AdministratorFactory, PersonFactory
-from tests.scene import Salesperson
+from tests.scene import Salesperson, edit
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -155,3 +155,41 @@ def test_a_trash_that_is_emptied_while_an_undo_is_applied_stops_nothing(jens: Sa
     assert (undo.outcome, undo.error) == (Outcome.DONE, "")
     assert set(undo.changes.values_list("outcome", "contact")) == {("stale", None)}
     assert Contact.objects.count() == 3
+
+
+def test_a_trash_that_is_emptied_while_an_undo_makes_items_again_stops_nothing(jens: Salesperson) -> None:
+    """At whatever moment; while an item is being made nobody's contact goes."""
+    number, steps = 0, [""]
+    while number < len(steps):
+        number += 1
+        contact = PersonFactory()
+        settle(jens)
+        contact.trash(by=None)
+        jens.sync()
+        undo = SyncRun.objects.get(pk=jens.undo(applies=False)["run"])
+        approve(undo, None, enqueue=False)
+        Contact.objects.filter(pk=contact.pk).update(deleted_at=timezone.now() - timedelta(days=31))
+        with before_statement("sync_syncrun", number, lambda: purge_trash(timezone.now())) as steps:
+            jens.finish(undo)
+        undo.refresh_from_db()
+        assert (undo.outcome, undo.error) == (Outcome.DONE, ""), steps[number - 1]
+        Contact.objects.filter(pk=contact.pk).delete()
+        settle(jens)
+    assert number > 1
+
+
+def test_always_taken_back_while_the_item_is_being_written_takes_the_copy_away(jens: Salesperson) -> None:
+    """The next run finds it, though nothing else says that the contact has changed."""
+    anne = PersonFactory(first_name="Anne", surname="Holm", city="Odense")
+    jens.change(contact_filter={"city": "Odense"}, left_filter_rule="remove")
+    say(jens, "always", anne)
+    settle(jens)
+    edit(anne, city="Aarhus")
+    settle(jens)
+    edit(anne, job_title="Head")
+    reaper = Reaper(jens.tenant, 2, lambda: say(jens, "filter", anne))
+    with reaper.at_work():
+        assert jens.sync()["outlook"]["updated"] == 1
+    assert "PATCH" in reaper.steps[1]
+    settle(jens)
+    assert jens.names() == []

@@ -176,16 +176,20 @@ def intend(work: Work, unit: Unit, wanted: dict[str, str]) -> None:
     """Prepare the link of an item to be created: its marker is stored first, and finds the item after a crash."""
     link = unit.link or next(iter(unit.rivals), None) or ContactLink(setup=work.setup, contact=unit.contact)
     unit.link, unit.rivals = link, [rival for rival in unit.rivals if rival is not link]
-    crm = contact_fields(unit.contact)
-    crm["notes"] = wanted.get("notes", "")
+    is_undo = unit.outlook.cause == Cause.UNDONE
+    crm, note = contact_fields(unit.contact), wanted.get("notes", "")
+    if not is_undo or note != crm["notes"]:
+        crm["notes"] = "" if is_undo else note  # what an undo brings back may be its owner's own
+    # What an undo puts back is there whatever the filter says, even while the contact is in the trash; and what takes
+    # the place of an item that is gone, though its contact never was in the filter.
+    if is_undo or link.state != LinkState.LINKED:
+        link.was_in_filter = not is_undo
+    link.left_by_undo = is_undo and unit.contact.is_trashed
     link.state, link.outlook_id, link.change_key, link.marker = LinkState.CREATING, "", "", uuid.uuid4()
     link.own_key = ""
     link.base_crm, link.base_outlook, link.outlook = filled(crm), filled(wanted), None
     link.contact_version = unit.contact.version
     link.raw, link.kept_out, link.gone, link.missing = {}, {}, False, False
-    # What an undo puts back is there whatever the filter says, even while the contact is in the trash.
-    link.was_in_filter = unit.outlook.cause != Cause.UNDONE
-    link.left_by_undo = not link.was_in_filter and unit.contact.is_trashed
     page = f"{work.contact_url}{unit.contact.number}/" if work.contact_url else ""
     body = stamp({**item_body(wanted, complete(wanted), {}), "categories": [CATEGORY]}, link.marker, page)
     unit.call = Create(work.setup.folder_id, body)
