@@ -165,6 +165,40 @@ def test_a_removed_copy_of_the_survivor_gives_way_to_the_item_that_is_there(jens
     assert quiet(jens)
 
 
+def test_a_copy_of_the_survivor_that_is_removed_before_the_merge_is_seen_gives_way_too(jens):
+    anne, anna = person(email="anne@x.example"), person("Anna", email="anna@x.example")
+    jens.sync()
+    jens.outlook.remove(jens.card("Anne Holm")["id"])
+    item_id = jens.card("Anna Holm")["id"]
+    merge(anne, anna)
+    jens.sync()
+    assert jens.card("Anne Holm")["id"] == item_id and ContactLink.objects.count() == 1
+    assert quiet(jens)
+
+
+def test_of_two_merged_ones_the_item_that_is_there_stays(jens):
+    anne, anna, ane = person(email=""), person("Anna", email="a@x.example"), person("Ane", email="b@x.example")
+    jens.sync()
+    jens.outlook.remove(jens.card("Anna Holm")["id"])
+    item_id = jens.card("Ane Holm")["id"]
+    merge(anne, anna, ane, email="a@x.example", email_2="b@x.example")
+    jens.sync()
+    assert jens.card("Anne Holm")["id"] == item_id and ContactLink.objects.count() == 1
+    assert quiet(jens)
+
+
+def test_where_all_copies_were_removed_nothing_is_remembered_of_the_merged_one(jens):
+    anne, anna = person(email="anne@x.example"), person("Anna", email="anna@x.example")
+    jens.sync()
+    jens.outlook.remove(jens.card("Anne Holm")["id"])
+    jens.sync()
+    jens.outlook.remove(jens.card("Anna Holm")["id"])
+    merge(anne, anna)
+    jens.sync()
+    assert jens.names() == [] and ContactLink.objects.get().contact == anne
+    assert quiet(jens)
+
+
 def test_of_three_the_first_item_that_is_there_stays(jens):
     anne, anna, ane = person(email=""), person("Anna", email="a@x.example"), person("Ane", email="b@x.example")
     jens.sync()
