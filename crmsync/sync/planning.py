@@ -65,8 +65,6 @@ def since(work: Work) -> datetime | None:
 
 def look_again_at_items(work: Work, *, everything: bool) -> None:
     """Mark the items that are only in Outlook and for which something may have changed in the CRM."""
-    if work.is_preview and not everything:
-        return
     items = work.links.filter(state=LinkState.SEEN, dirty=False).exclude(problem__in=INTRINSIC)
     if not everything:
         items = have_email_of(items, Contact.objects.filter(modified_at__gte=since(work)))
