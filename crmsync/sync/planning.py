@@ -74,7 +74,7 @@ def look_again_at_items(work: Work, *, everything: bool) -> None:
 def plan_pairs(work: Work, replan: bool) -> None:
     """Every pair in which a side changed; all of them when the settings did or a full sync was asked for."""
     pairs = work.links.filter(state__in=(LinkState.LINKED, LinkState.REMOVED), missing=False, needs_extras=False)
-    pairs = pairs.exclude(contact=None)
+    pairs = pairs.exclude(contact=None).exclude(problem=Reason.BROKEN, gone=False)  # nobody knows what it holds
     pairs = with_scope(work.setup, pairs)
     if not replan:
         unwanted = Q(never=True, state=LinkState.LINKED)  # said at any time, even while a run was at work
