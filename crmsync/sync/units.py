@@ -34,7 +34,9 @@ class Unit:
     rivals: list[ContactLink] = field(default_factory=list)
     never: bool = False
     wanted: bool = False
-    has_twin: bool = False  # what is to be created, somebody has made in Outlook by hand since the plan
+    has_twin: bool = (
+        False  # who is to be created, or to go as removed in Outlook, somebody has made there by hand since
+    )
     is_refused: bool = False  # an item that is only in Outlook, and of which its owner has said since that it stays so
 
     @property
@@ -52,6 +54,12 @@ class Unit:
     @property
     def creates_item(self) -> bool:
         return bool(self.outlook and self.outlook.action == Action.CREATE)
+
+    @property
+    def minds_twins(self) -> bool:
+        """Whether it matters that there is another item of the contact: one is created, or was the only one."""
+        trashed = self.crm and (self.crm.action, self.crm.cause) == (Action.DELETE, Cause.REMOVED_IN_OUTLOOK)
+        return self.creates_item or bool(trashed)
 
     @property
     def leaves(self) -> bool:
@@ -127,10 +135,10 @@ def refuses(work: Work, unit: Unit) -> bool:
 
 
 def note_twins(work: Work, units: list[Unit]) -> None:
-    """Mark those that would create an item beside one that somebody has made by hand. At most one query."""
-    creating = [unit for unit in units if unit.creates_item and unit.contact is not None and unit.contact.email]
-    items = unpaired_items(work, [unit.contact.email.lower() for unit in creating]) if creating else {}
-    for unit in creating:
+    """Mark those that overlook an item that somebody has made by hand. At most one query."""
+    asking = [unit for unit in units if unit.minds_twins and unit.contact is not None and unit.contact.email]
+    items = unpaired_items(work, [unit.contact.email.lower() for unit in asking]) if asking else {}
+    for unit in asking:
         unit.has_twin = unit.contact.email.lower() in items
 
 
