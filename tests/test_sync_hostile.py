@@ -7,6 +7,7 @@ import pytest
 from contacts.models import Contact
 from crmsync.sync.choices import LinkState
 from crmsync.sync.models import ContactLink
+from crmsync.sync.why import Answer
 from tests.compare import settle
 from tests.crash import time_passes
 from tests.factories import PersonFactory
@@ -103,6 +104,8 @@ def test_an_edit_in_the_crm_of_a_broken_pair_waits_and_says_why(pairs, graph):
     for full in (False, True):
         assert pairs.sync(full=full)["changes"] == []
         assert ContactLink.objects.get(contact=anne).problem == "broken"
+    answer = Answer(Contact.objects.get(pk=anne.pk), pairs.setup.user, True)
+    assert (answer.verdict.reason, answer.pending) == ("broken", [])
     graph.item = of("", {})
     pairs.sync(full=True)
     settle(pairs)

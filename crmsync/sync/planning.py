@@ -74,7 +74,7 @@ def look_again_at_items(work: Work, *, everything: bool) -> None:
 def plan_pairs(work: Work, replan: bool) -> None:
     """Every pair in which a side changed; all of them when the settings did or a full sync was asked for."""
     pairs = work.links.filter(state__in=(LinkState.LINKED, LinkState.REMOVED), missing=False, needs_extras=False)
-    pairs = pairs.exclude(contact=None).exclude(problem=Reason.BROKEN, gone=False)  # nobody knows what it holds
+    pairs = pairs.exclude(contact=None)
     pairs = with_scope(work.setup, pairs)
     if not replan:
         unwanted = Q(never=True, state=LinkState.LINKED)  # said at any time, even while a run was at work
@@ -116,7 +116,8 @@ def plan_pair(sheet: Sheet, link: ContactLink, twins: Twins) -> None:
     contact = link.contact
     if frozen := why_passed_over(link):
         link.contact_version, link.dirty = contact.version, False
-        sheet.leave_out(frozen, side=Side.OUTLOOK, link=link, contact=contact)
+        detail = link.problem_detail if frozen == link.problem else ""
+        sheet.leave_out(frozen, detail, side=Side.OUTLOOK, link=link, contact=contact)
         return
     crm, outlook, base = both_sides(link, sync_notes=sheet.work.setup.sync_notes)
     rules = rules_for(sheet.work.setup, link)
@@ -153,8 +154,11 @@ def why_frozen(link: ContactLink) -> str:
 def why_passed_over(link: ContactLink) -> str:
     """Why nothing is planned for a pair, '' for no reason: a frozen one, unless one of its sides has gone.
 
-    What somebody writes into a private item is their own, and no edit that brings a contact back from the trash.
+    What somebody writes into a private item is their own, and no edit that brings a contact back from the trash. What a
+    broken one holds nobody knows.
     """
+    if link.problem == Reason.BROKEN and not link.gone:
+        return Reason.BROKEN
     frozen = why_frozen(link)
     is_own = frozen == Reason.PRIVATE and link.outlook is not None
     return frozen if not link.gone and (is_own or not link.contact.is_trashed) else ""
