@@ -1,14 +1,15 @@
 """Check: the brakes that hold a run before a mass change. Nothing is applied until a person has decided."""
 
 from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q
 
 from crmsync.sync.choices import WAITING, Action, Cause, LinkState, Side
 from crmsync.sync.counting import counts
-from crmsync.sync.models import ContactLink, SyncChange, SyncRun
+from crmsync.sync.models import ContactLink, SyncRun
 
 FEWEST_FOR_EMPTY = 2
 # What is counted. Whoever is paired is overwritten where the CRM's values win over the item's.
@@ -27,10 +28,12 @@ def check(run: SyncRun) -> Found:
     planned = run.changes.filter(outcome__in=WAITING, leave="").exclude(cause=Cause.ERASED)
     if run.setup.is_first_sync:
         planned = planned.exclude(cause=Cause.FIRST_SIGHT)
+    numbers = {brake: Count("pk", filter=rows) for brake, rows in COUNTED.items()}
+    counted = list(planned.order_by().values("side", "cause").annotate(**numbers))
     links = ContactLink.objects.filter(setup=run.setup_id, state=LinkState.LINKED)
     linked = links.count()
-    found = over("deletions", planned, limit(linked, settings.SYNC_DELETE_PERCENT))
-    found += over("overwrites", planned, limit(linked, settings.SYNC_OVERWRITE_PERCENT))
+    found = over("deletions", counted, limit(linked, settings.SYNC_DELETE_PERCENT))
+    found += over("overwrites", counted, limit(linked, settings.SYNC_OVERWRITE_PERCENT))
     if linked >= FEWEST_FOR_EMPTY and not links.filter(gone=False).exists():
         found.append({"brake": "folder_empty", "side": Side.OUTLOOK, "cause": "", "count": linked, "limit": 0})
     return found
@@ -56,12 +59,12 @@ def goes_beyond(found: Found, agreed: Found) -> bool:
     return any(row["count"] > most.get((row["brake"], row["side"], row["cause"]), -1) for row in found)
 
 
-def over(brake: str, planned: QuerySet[SyncChange], most: int) -> Found:
-    """One entry per cause for each side on which the sum is above the limit. One query."""
+def over(brake: str, counted: Iterable[Mapping[str, Any]], most: int) -> Found:
+    """One entry per cause for each side on which the sum is above the limit."""
     by_side: dict[str, dict[str, int]] = defaultdict(dict)
-    rows = planned.filter(COUNTED[brake]).order_by().values("side", "cause").annotate(number=Count("pk"))
-    for side, cause, number in rows.values_list("side", "cause", "number"):
-        by_side[side][cause] = number
+    for row in counted:
+        if row[brake]:
+            by_side[row["side"]][row["cause"]] = row[brake]
     return [
         {"brake": brake, "side": side, "cause": cause, "count": number, "limit": most}
         for side, causes in by_side.items()
