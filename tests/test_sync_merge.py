@@ -8,6 +8,7 @@ from django.utils import timezone
 from contacts import merging
 from contacts.models import Contact
 from crmsync.sync.choices import LinkState
+from crmsync.sync.forms import PreferenceForm
 from crmsync.sync.models import ContactLink, ContactPreference
 from tests.compare import quiet
 from tests.crash import Reaper
@@ -153,15 +154,40 @@ def test_who_was_removed_in_outlook_stays_out_after_a_merge(jens):
     assert jens.names() == ["Anne Holm"]
 
 
-def test_a_removed_copy_of_the_survivor_gives_way_to_the_item_that_is_there(jens):
+@pytest.mark.parametrize("at_once", [False, True], ids=["seen before the merge", "at the same time"])
+def test_a_removed_copy_of_the_survivor_gives_way_to_the_item_that_is_there(jens, at_once):
     anne, anna = person(email="anne@x.example"), person("Anna", email="anna@x.example")
     jens.sync()
     jens.outlook.remove(jens.card("Anne Holm")["id"])
-    jens.sync()
+    if not at_once:
+        jens.sync()
     item_id = jens.card("Anna Holm")["id"]
     merge(anne, anna)
     jens.sync()
     assert jens.card("Anne Holm")["id"] == item_id and ContactLink.objects.count() == 1
+    assert quiet(jens)
+
+
+def test_of_two_merged_ones_the_item_that_is_there_stays(jens):
+    anne, anna, ane = person(email=""), person("Anna", email="a@x.example"), person("Ane", email="b@x.example")
+    jens.sync()
+    jens.outlook.remove(jens.card("Anna Holm")["id"])
+    item_id = jens.card("Ane Holm")["id"]
+    merge(anne, anna, ane, email="a@x.example", email_2="b@x.example")
+    jens.sync()
+    assert jens.card("Anne Holm")["id"] == item_id and ContactLink.objects.count() == 1
+    assert quiet(jens)
+
+
+def test_where_all_copies_were_removed_nothing_is_remembered_of_the_merged_one(jens):
+    anne, anna = person(email="anne@x.example"), person("Anna", email="anna@x.example")
+    jens.sync()
+    jens.outlook.remove(jens.card("Anne Holm")["id"])
+    jens.sync()
+    jens.outlook.remove(jens.card("Anna Holm")["id"])
+    merge(anne, anna)
+    jens.sync()
+    assert jens.names() == [] and ContactLink.objects.get().contact == anne
     assert quiet(jens)
 
 
@@ -253,6 +279,19 @@ def test_never_said_of_the_one_too_many_removes_nobody_who_is_in_outlook(jens):
     merge(anne, anna)
     jens.sync()
     assert jens.names() == ["Anne Holm"] and quiet(jens)
+
+
+def test_by_filter_said_about_the_last_survivor_of_two_merges_stands(jens):
+    anne, anna, ane = (person(name, email=f"{name.lower()}@x.example") for name in ("Anne", "Anna", "Ane"))
+    ContactPreference.objects.create(setup=jens.setup, contact=ane, choice="never")
+    jens.sync()
+    merge(anna, ane)
+    merge(anne, anna)
+    form = PreferenceForm({"choice": "filter"})
+    assert form.is_valid()
+    form.save(jens.setup, fresh(anne))
+    jens.sync()
+    assert jens.names() == ["Anne Holm"]
 
 
 def test_what_the_user_said_about_the_survivor_stands(jens):
