@@ -135,7 +135,7 @@ def test_a_sync_for_somebody_else_is_followed_to_its_end(
 
     background.go_on()
 
-    expect(state).to_contain_text("OK")
+    expect(state).to_contain_text("In sync")
     expect(admin.locator("#mailbox-runs")).to_contain_text("3 created in Outlook")
     expect(admin.locator("#mailbox-facts")).to_contain_text("Linked3")
     assert SyncRun.objects.get().outcome == Outcome.DONE

@@ -102,7 +102,7 @@ def test_a_row_says_how_the_mailbox_is_doing(admin: Client, setup: ExchangeSync)
     LinkFactory.create_batch(2, setup=setup, state="left_out", outlook_id="", problem="no_email")
     LinkFactory(problem="no_email")
     (row,) = [row for row in admin.get("/sync/mailboxes/").context["listing"].rows if row.setup == setup]
-    assert (row.health.label, row.linked, row.left_out) == ("OK", 3, 2)
+    assert (row.health.label, row.linked, row.left_out) == ("In sync", 3, 2)
     assert row.result == "17 to Outlook, 5 to the CRM, 1 failed" and row.next_sync_at == setup.next_sync_at
 
 
