@@ -171,9 +171,10 @@ def of_secret(days: int | None) -> Sign:
 def by_health(now: datetime) -> list[Share]:
     """How many mailboxes there are of each health."""
     counts = dict(mailboxes(now).order_by().values_list("health").annotate(number=Count("pk")))
-    shares = [(health, *LOOKS[health], counts.get(health, 0)) for health in Health]
+    found = [(health, counts.get(health, 0), *LOOKS[health]) for health in Health]
     return [
-        Share(health.value, health.label, icon, tone if count else "muted", count) for health, icon, tone, count in shares
+        Share(health.value, health.label, icon, tone if count else "muted", count)
+        for health, count, icon, tone in found
     ]
 
 
