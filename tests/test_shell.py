@@ -15,7 +15,7 @@ from django.utils.formats import date_format
 from crmsync.rail import BY_VIEW
 from crmsync.templatetags.shell import ago
 from crmsync.users.models import User
-from tests.factories import AdministratorFactory, SetupFactory, UserFactory
+from tests.factories import AdministratorFactory, RunFactory, SetupFactory, UserFactory
 from tests.test_browser_pages import names
 
 PAGES = ["/", "/users/", "/users/new/", "/accounts/password/change/", "/accounts/logout/"]
@@ -128,7 +128,8 @@ def test_htmx_sends_that_token_by_itself(client: Client, anna: User) -> None:
     [
         ("/", "/"),
         ("/contacts/new/", "/contacts/"),
-        ("/sync/reassign/", "/contacts/"),
+        ("/sync/reassign/", "/sync/mailboxes/"),
+        ("/sync/start/", "/contacts/"),
         ("/exchange-setup/", "/exchange-setup/"),
         ("/sync/left-out/", "/sync/"),
         ("/sync/mailboxes/", "/sync/mailboxes/"),
@@ -144,6 +145,17 @@ def test_the_rail_marks_where_one_is(client: Client, anna: User, path: str, entr
     client.force_login(anna)
     marked = re.findall(r'class="rail-link" href="([^"]+)" aria-current="page"', client.get(path).text)
     assert marked == ([entry] if entry else [])
+
+
+def test_the_rail_marks_for_a_salesperson_where_reassigning_begins(client: Client, db: None) -> None:
+    client.force_login(UserFactory())
+    assert 'href="/contacts/" aria-current="page"' in client.get("/sync/reassign/").text
+
+
+def test_the_rail_marks_anothers_run_under_mailboxes(client: Client, anna: User) -> None:
+    client.force_login(anna)
+    run = RunFactory()
+    assert 'href="/sync/mailboxes/" aria-current="page"' in client.get(f"/sync/runs/{run.pk}/").text
 
 
 def test_the_rail_knows_only_pages_that_there_are() -> None:

@@ -54,7 +54,9 @@ def form_owner(context: Context) -> SafeString:
 @register.simple_tag(takes_context=True)
 def rail_place(context: Context) -> str:
     """Which entry of the rail the page belongs to; "" where nobody asked for a page."""
-    return place_of(getattr(context.get("request"), "resolver_match", None))
+    match = getattr(context.get("request"), "resolver_match", None)
+    is_administrator = getattr(context.get("user"), "is_administrator", False)
+    return place_of(match, is_administrator=is_administrator, of_another=context.get("mine") is False)
 
 
 @register.filter
