@@ -20,6 +20,7 @@ EXAMPLES = {
     Kind.COUNTRY: _("DK|Germany"),
     Kind.USER: "%me",
 }
+TERRITORIES = "DENMARK|GERMANY"
 
 
 HELP = [
@@ -52,7 +53,7 @@ class Row:
     def example(self) -> str:
         if self.field.choices:
             return "|".join(spellings[0] for _stored, spellings in self.field.choices)
-        return str(EXAMPLES[self.field.kind])
+        return TERRITORIES if self.field.name == "territory" else str(EXAMPLES[self.field.kind])
 
     @property
     def error_id(self) -> str:

@@ -78,6 +78,16 @@ def survivors_of(contacts: Iterable[Contact]) -> dict[int, Contact]:
     return found
 
 
+def merged_ones_of(survivor: Contact) -> set[int]:
+    """The keys of those for whom this contact stands now, of merges of merges too."""
+    found: set[int] = set()
+    reached = {survivor.pk}
+    while reached:
+        reached = set(Contact.objects.filter(merged_into__in=reached).values_list("pk", flat=True)) - found
+        found |= reached
+    return found
+
+
 @transaction.atomic
 def unmerge(reference: str, *, by: models.Model) -> Contact:
     """Have every contact as it was before a merge; the survivor. NotUndoable where that would lose an edit."""

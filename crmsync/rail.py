@@ -9,6 +9,7 @@ BY_VIEW = {  # where that is another than its app's
     "sync:contact-why": "contacts",
     "sync:erase": "contacts",
     "sync:reassign": "contacts",
+    "sync:start": "contacts",
     "sync:disconnect": "setup",
     "sync:status": "status",
     "sync:mailbox-list": "mailboxes",
@@ -17,10 +18,14 @@ BY_VIEW = {  # where that is another than its app's
     "sync:erasure-list": "mailboxes",
     "sync:erasure-detail": "mailboxes",
 }
+FOR_ADMINISTRATORS = {"sync:reassign": "mailboxes"}
 
 
-def place_of(match: ResolverMatch | None) -> str:
-    """One of the names above; "" for a page that no entry leads to."""
+def place_of(match: ResolverMatch | None, *, is_administrator: bool = False, of_another: bool = False) -> str:
+    """One of the names above; "" for a page that no entry leads to. `of_another`: it is about somebody else's run."""
     if match is None:
         return ""
-    return BY_VIEW.get(match.view_name) or BY_APP.get(match.app_name, "")
+    if of_another:
+        return "mailboxes"
+    for_them = FOR_ADMINISTRATORS.get(match.view_name) if is_administrator else None
+    return for_them or BY_VIEW.get(match.view_name) or BY_APP.get(match.app_name, "")

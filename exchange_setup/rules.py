@@ -7,7 +7,7 @@ DEFAULT_FOLDER_NAME = "Business Central"
 
 
 class SharedEmailRule(models.TextChoices):
-    LOWEST = "lowest", _("only the one with the lowest number goes to Outlook")
+    LOWEST = "lowest", _("the lowest number goes to Outlook")
     EACH = "each", _("each of them goes to Outlook")
 
 
@@ -23,13 +23,13 @@ class TrashedRule(models.TextChoices):
 
 
 class RemovedRule(models.TextChoices):
-    STAY_OUT = "stay_out", _("the CRM keeps it and leaves it out of my Outlook")
+    STAY_OUT = "stay_out", _("only the CRM keeps it")
     PUT_BACK = "put_back", _("it is put back at the next sync")
     TRASH = "trash", _("it is moved to the CRM's trash")
 
 
 class LeftFilterRule(models.TextChoices):
-    KEEP = "keep", _("keep the Outlook copy and go on syncing it")
+    KEEP = "keep", _("keep its Outlook copy in sync")
     REMOVE = "remove", _("remove it from the folder")
 
 

@@ -12,7 +12,7 @@ from contacts.saved_views import SavedView
 from crmsync.demo import outlook, sample
 from crmsync.sync.choices import Trigger
 from crmsync.sync.erasures import Erasure
-from crmsync.sync.models import RunQuerySet, SyncChange, SyncRun
+from crmsync.sync.models import ContactLink, RunQuerySet, SyncChange, SyncRun
 from crmsync.users.models import User
 from exchange_setup.models import ExchangeSync
 from tests.outlook import Tenant
@@ -27,7 +27,11 @@ NEWCOMERS = [
     outlook_person("Matthias", "Vogel", "m.vogel@uhrwerk.example", jobTitle="Watchmaker"),
     outlook_person("Leila", "Mansour", "leila@almina.example", jobTitle="Export Manager"),
 ]
-STAMPS = {SyncRun: ["created_at", "started_at", "finished_at"], SyncChange: ["created_at", "applied_at"]}
+STAMPS = {
+    SyncRun: ["created_at", "started_at", "finished_at"],
+    SyncChange: ["created_at", "applied_at"],
+    ContactLink: ["linked_at", "synced_at", "problem_since"],
+}
 
 
 class Demo:
@@ -117,9 +121,10 @@ class Demo:
 
 def backdate(span: timedelta) -> None:
     """Put what happened in this minute so long ago."""
+    recently = timezone.now() - timedelta(minutes=5)
     for model, names in STAMPS.items():
-        rows = model.objects.filter(created_at__gt=timezone.now() - timedelta(minutes=5))
-        rows.update(**{name: F(name) - span for name in names})
+        for name in names:
+            model._base_manager.filter(**{f"{name}__gt": recently}).update(**{name: F(name) - span})
 
 
 def sign(setup: ExchangeSync) -> None:

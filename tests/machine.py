@@ -116,7 +116,13 @@ class Histories(Plans):
             return
         new = "" if clears else self.unique()
         self.notes.write(getattr(contact, name), new)
+        self.note_name(contact.initials, name)
         contact.write({name: new}, by=None)
+
+    def note_name(self, initials: str, name: str) -> None:
+        """Who was made anew is known by name where their first e-mail is another one, unless the name is, too."""
+        if name in ("first_name", "givenName") and initials in self.notes.made_anew:
+            self.notes.brought_back.add(initials)
 
     @rule(pick=PICK, email=EMAIL)
     def edit_email(self, pick: int, email: int) -> None:
@@ -187,6 +193,7 @@ class Histories(Plans):
         }.get(name, {name: new})
         self.people[who].outlook.edit(item["id"], **change)
         self.notes.theirs.add(item["id"])
+        self.note_name(item["initials"], name)
 
     @rule(who=WHO, pick=PICK, email=EMAIL)
     def edit_items_email(self, who: int, pick: int, email: int) -> None:

@@ -62,10 +62,10 @@ class Histories(machine_undo.Histories):
             self.notes.overwritten |= {getattr(contact, name) for name in [*CRM_FIELDS, "home_phone"]}
             self.notes.taken_away |= going
             self.notes.stays.discard(contact.initials)
-            if contact.initials not in self.notes.brought_back:
-                self.notes.erased.add(contact.initials)
             if going & self.notes.theirs - known:  # made by hand since the last sync, and stays by itself
                 self.notes.brought_back.add(contact.initials)
+            if contact.initials not in self.notes.brought_back:
+                self.notes.erased.add(contact.initials)
 
     def items_of(self, contact: Contact) -> list[str]:
         everything = {key: item for person in self.people for key, item in everything_in(person).items()}

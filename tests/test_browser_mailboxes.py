@@ -97,12 +97,14 @@ def test_settings_and_a_setup_under_locks_have_no_barrier(
 def test_a_reset_is_asked_about_first(admin: Page, setup: ExchangeSync) -> None:
     LinkFactory(setup=setup)
     admin.goto(f"/sync/mailboxes/{setup.user_id}/")
+    admin.get_by_role("button", name="More").click()
     admin.get_by_role("button", name="Reset links").click()
     question = admin.get_by_role("dialog", name="Reset the links of this mailbox?")
     expect(question).to_contain_text("Nothing is deleted.")
     question.get_by_role("button", name="Cancel").click()
     assert setup.links.count() == 1
 
+    admin.get_by_role("button", name="More").click()
     admin.get_by_role("button", name="Reset links").click()
     question.get_by_role("button", name="Reset links").click()
     expect(admin.get_by_text("The links are reset.")).to_be_visible()
@@ -135,9 +137,9 @@ def test_a_sync_for_somebody_else_is_followed_to_its_end(
 
     background.go_on()
 
-    expect(state).to_contain_text("OK")
+    expect(state).to_contain_text("In sync")
     expect(admin.locator("#mailbox-runs")).to_contain_text("3 created in Outlook")
-    expect(admin.locator("#mailbox-facts")).to_contain_text("Linked3")
+    expect(admin.locator("#mailbox-facts")).to_contain_text("In both places3")
     assert SyncRun.objects.get().outcome == Outcome.DONE
 
 

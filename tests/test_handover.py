@@ -88,6 +88,17 @@ def test_a_salesperson_hands_over_their_own_contacts_alone(client: Client, db: N
     assert change.fields["salesperson"] == [me.pk, other.pk] and change.by == me
 
 
+def test_whoever_has_no_contacts_chooses_from_whom(admin: Client) -> None:
+    assert not admin.get("/sync/reassign/").context["form"]["giver"].value()
+    count = admin.post("/contacts/filter-count/", {"prefix": "filter", "giver": "", "filter-city": ""})
+    assert count.status_code == 200 and "contacts" not in count.text
+    me = UserFactory(role="administrator")
+    PersonFactory(salesperson=me)
+    admin.force_login(me)
+    assert admin.get("/sync/reassign/").context["form"]["giver"].value() == me.pk
+    assert "<strong>1 of 1" in admin.post("/contacts/filter-count/", {"prefix": "filter", "giver": me.pk}).text
+
+
 def test_always_and_never_stay_as_they_were(db: None) -> None:
     admin, giver, setup = AdministratorFactory(), UserFactory(), SetupFactory(contact_filter=MINE)
     for choice in Preference:

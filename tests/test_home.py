@@ -314,7 +314,10 @@ def test_an_administrator_hears_of_mailboxes_that_need_a_look(
     client.force_login(admin)
     need = needs(client)[-1]
     assert need.text == "2 of your colleagues' mailboxes need a look." and need.more == "1 error, 1 held"
+    assert need.button == "See which"
     assert len(client.get(need.url).context["listing"].rows) == 3
+    ExchangeSync.objects.filter(trouble="folder_gone").update(trouble="")
+    assert needs(client)[-1].button == "See which one"
 
 
 def test_the_state_asks_for_a_sign_in(client: Client) -> None:

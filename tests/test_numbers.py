@@ -229,7 +229,8 @@ def the_page_left_out_counts_by_reason(mine: Client, administrator: Client, jens
     assert sum(count for _label, count in theirs.context["mailbox"].reasons) == problems.total()
     shown = theirs.content.decode()
     assert fact(shown, "Left out") == problems.total()
-    assert fact(shown, "Linked") == ContactLink.objects.filter(setup=jens.setup, state="linked", gone=False).count()
+    linked = ContactLink.objects.filter(setup=jens.setup, state="linked", gone=False)
+    assert fact(shown, "In both places") == linked.count()
 
 
 def the_contact_list_marks_as_many_as_are_in_outlook(mine: Client, administrator: Client, jens: Salesperson) -> None:

@@ -14,7 +14,7 @@ from crmsync.sync.choices import LinkState
 from crmsync.sync.jobs import purge_trash
 from crmsync.sync.models import ContactLink, SyncChange
 from tests.factories import ChangeFactory, CompanyFactory, LinkFactory, PersonFactory
-from tests.scene import outlook_person
+from tests.scene import FOLDER, outlook_person
 
 pytestmark = pytest.mark.django_db
 LONG_AGO = timedelta(days=30, minutes=1)
@@ -115,3 +115,18 @@ def test_the_card_says_until_when_it_is_kept(admin_client):
     anne.trash(by=None)
     assert "It is kept until" in admin_client.get(f"/contacts/{anne.number}/").content.decode()
     assert "kept for 30 days" in admin_client.get("/contacts/?trash=1").content.decode()
+
+
+@pytest.mark.parametrize(("name", "purged"), [("Dam", 0), ("Berg", 1)])
+def test_nobody_goes_while_an_item_of_theirs_has_their_email_in_another_place(jens, name, purged):
+    """By their name and a second e-mail it is theirs, and would come back as somebody new; a colleague's is not."""
+    trashed(PersonFactory(first_name="Anne", surname="Dam", email="anne@dam.example"))
+    emails = [{"address": "new@dam.example"}, {"address": "anne@dam.example"}]
+    jens.change(new_contact_rule="hold")
+    jens.outlook.create_folder(FOLDER)
+    jens.outlook.add(FOLDER, givenName="Anne", surname=name, emailAddresses=emails)
+    jens.sync()
+    assert purge() == purged
+    jens.change(new_contact_rule="add")
+    jens.sync()
+    assert Contact.objects.alive().count() == purged

@@ -5,7 +5,6 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.contrib.staticfiles import finders
 from django.db import OperationalError, connection
 from django.test import Client
@@ -14,8 +13,9 @@ from django.utils import timezone, translation
 from django.utils.formats import date_format
 
 from crmsync.rail import BY_VIEW
+from crmsync.templatetags.shell import ago
 from crmsync.users.models import User
-from tests.factories import AdministratorFactory, SetupFactory, UserFactory
+from tests.factories import AdministratorFactory, RunFactory, SetupFactory, UserFactory
 from tests.test_browser_pages import names
 
 PAGES = ["/", "/users/", "/users/new/", "/accounts/password/change/", "/accounts/logout/"]
@@ -128,7 +128,8 @@ def test_htmx_sends_that_token_by_itself(client: Client, anna: User) -> None:
     [
         ("/", "/"),
         ("/contacts/new/", "/contacts/"),
-        ("/sync/reassign/", "/contacts/"),
+        ("/sync/reassign/", "/sync/mailboxes/"),
+        ("/sync/start/", "/contacts/"),
         ("/exchange-setup/", "/exchange-setup/"),
         ("/sync/left-out/", "/sync/"),
         ("/sync/mailboxes/", "/sync/mailboxes/"),
@@ -144,6 +145,17 @@ def test_the_rail_marks_where_one_is(client: Client, anna: User, path: str, entr
     client.force_login(anna)
     marked = re.findall(r'class="rail-link" href="([^"]+)" aria-current="page"', client.get(path).text)
     assert marked == ([entry] if entry else [])
+
+
+def test_the_rail_marks_for_a_salesperson_where_reassigning_begins(client: Client, db: None) -> None:
+    client.force_login(UserFactory())
+    assert 'href="/contacts/" aria-current="page"' in client.get("/sync/reassign/").text
+
+
+def test_the_rail_marks_anothers_run_under_mailboxes(client: Client, anna: User) -> None:
+    client.force_login(anna)
+    run = RunFactory()
+    assert 'href="/sync/mailboxes/" aria-current="page"' in client.get(f"/sync/runs/{run.pk}/").text
 
 
 def test_the_rail_knows_only_pages_that_there_are() -> None:
@@ -221,9 +233,10 @@ def test_dates_are_european_in_english() -> None:
 def test_times_are_told_as_danes_tell_them() -> None:
     """Django's own Danish leaves the "for" out, and says "3 dage fra nu af"."""
     now = timezone.now()
-    minute, days = timedelta(minutes=1, seconds=5), timedelta(days=3, minutes=1)
+    minute, days = timedelta(minutes=1, seconds=5), timedelta(days=3, hours=5, minutes=1)
     with translation.override("da"):
-        assert naturaltime(now - minute) == "for et minut siden"
-        assert naturaltime(now - 2 * minute) == "for 2\u00a0minutter siden"
-        assert naturaltime(now - days) == "for 3\u00a0dage siden"
-        assert naturaltime(now + days) == "om 3\u00a0dage"
+        assert ago(now - minute) == "for et minut siden"
+        assert ago(now - 2 * minute) == "for 2\u00a0minutter siden"
+        assert ago(now - days) == "for 3\u00a0dage siden"
+        assert ago(now - timedelta(days=400)) == "for 1\u00a0år siden"
+        assert ago(now + days) == "om 3\u00a0dage"

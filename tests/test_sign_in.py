@@ -213,6 +213,21 @@ def test_without_mail_no_page_leads_to_a_link_by_mail(client: Client, anna: User
     assert "An administrator can give you a link" in page and 'href="/accounts/password/reset/"' not in page
 
 
+def test_an_administrator_makes_that_link_themselves(client: Client, anna: User) -> None:
+    User.objects.filter(pk=anna.pk).update(role="administrator")
+    client.force_login(anna)
+    page = client.get("/accounts/password/change/").text
+    assert f'<a href="/users/{anna.pk}/">Make a password link on your user card.</a>' in page
+    assert "An administrator can give you" not in page
+
+
+def test_a_mail_is_promised_only_where_mail_is_sent(client: Client, db: None, settings) -> None:
+    page = client.get("/accounts/password/reset/done/").text
+    assert "This server sends no mail." in page and "on its way" not in page
+    settings.EMAIL_IS_SENT = True
+    assert "a link is on its way" in client.get("/accounts/password/reset/done/").text
+
+
 def test_a_used_link_offers_a_new_one_by_mail_only_where_mail_is_sent(client: Client, db: None, settings) -> None:
     link = "/accounts/password/reset/key/1-set-password/"
     page = client.get(link).text

@@ -1,5 +1,7 @@
 """Whether the product works, for monitoring and for administrators: and nothing in it about anybody."""
 
+import html
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -100,6 +102,16 @@ def test_the_status_page_counts_what_there_is(admin: Client, settings: Any) -> N
     assert {share.slug: share.count for share in status.runs} == {"done": 3, "failed": 1}
     assert sum(share.count for share in status.health) == 5  # four with a setup, and the administrator
     assert "Every part works." in admin.get("/sync/status/").text
+
+
+def test_a_number_of_the_last_day_leads_to_the_runs_that_it_counts(admin: Client) -> None:
+    new, old = RunFactory(outcome="failed"), RunFactory(outcome="failed")
+    SyncRun.objects.filter(pk=old.pk).update(created_at=timezone.now() - timedelta(hours=25))
+    link = re.search(r'href="([^"]+show=failed[^"]*)"><strong>1<', admin.get("/sync/status/").text)
+    assert link
+    listed = admin.get(html.unescape(link[1]))
+    assert [row.run.pk for row in listed.context["rows"]] == [new.pk] and "last 24 hours" in listed.text
+    assert len(admin.get("/sync/?of=everybody&show=failed").context["rows"]) == 2
 
 
 def test_the_status_page_costs_the_same_queries_however_many_mailboxes(admin: Client) -> None:

@@ -13,7 +13,7 @@ from exchange_setup.models import ExchangeSync
 from tests.compare import quiet
 from tests.crash import Death, Reaper, World, time_passes
 from tests.factories import PersonFactory
-from tests.scene import FOLDER, edit
+from tests.scene import FOLDER, edit, outlook_person
 
 pytestmark = pytest.mark.django_db
 PEOPLE = 6
@@ -126,6 +126,21 @@ def test_an_edit_of_every_contact_in_outlook_is_held(synced):
         synced.outlook.edit(item["id"], jobTitle="")
         synced.outlook.edit(item["id"], companyName="Everybody's")
     assert held(synced) == [("overwrites", "crm", "edited_in_outlook", PEOPLE, 3)]
+
+
+def test_many_items_that_would_be_paired_and_overwritten_later_on_are_held(synced):
+    for number in range(4):
+        PersonFactory(first_name="Q", surname=str(number), email=f"q{number}@crm.example", city="Aarhus")
+        address = {"businessAddress": {"city": "Odense"}} if number else {}
+        synced.outlook.add(**outlook_person("Q", str(number), f"q{number}@crm.example", **address))
+    assert synced.sync()["outcome"] == "done"
+    for number in range(4, 10):
+        PersonFactory(first_name="Q", surname=str(number), email=f"q{number}@crm.example", city="Aarhus")
+        address = {"businessAddress": {"city": "Odense"}}
+        synced.outlook.add(**outlook_person("Q", str(number), f"q{number}@crm.example", **address))
+    assert held(synced) == [("overwrites", "outlook", "first_sight", 6, 5)]
+    assert decide()["paired"] == 6
+    assert quiet(synced)
 
 
 def test_a_mailbox_that_was_cleared_and_is_connected_again_still_has_the_brake_on_its_pairs(synced):

@@ -63,6 +63,26 @@ def test_when_the_names_do_not_tell_either_nobody_is_paired_and_nobody_doubled(j
     assert jens.sync()["changes"] == []
 
 
+@pytest.mark.parametrize("reason", ["privacy_blocked", "in_trash"])
+def test_an_item_with_the_name_of_one_who_may_not_be_paired_becomes_nobody_elses(jens, folder, reason):
+    PersonFactory(first_name="Anne", surname="Holm", email=EMAIL, mobile_phone="1")
+    bo = PersonFactory(first_name="Bo", surname="Holm", email=EMAIL)
+    edit(bo, privacy_blocked=True) if reason == "privacy_blocked" else bo.trash(by=None)
+    jens.outlook.add(**outlook_person("Bo", "Holm", EMAIL, mobilePhone="2"))
+    report = jens.sync()
+    assert (report["paired"], report["outlook"]["created"]) == (0, 0) and reason in reasons(report)
+    assert jens.card("Bo Holm")["mobilePhone"] == "2"
+    assert jens.sync()["changes"] == []
+
+
+def test_who_is_in_the_trash_keeps_no_item_from_another_one_of_the_name(jens, folder):
+    PersonFactory(first_name="Anne", surname="Holm", email=EMAIL).trash(by=None)
+    anne = PersonFactory(first_name="Anne", surname="Holm", email=EMAIL)
+    jens.outlook.add(**outlook_person("Anne", "Holm", EMAIL))
+    jens.sync()
+    assert ContactLink.objects.get().contact == anne
+
+
 def test_the_choice_is_made_by_giving_one_of_them_the_name(jens, folder):
     anne = PersonFactory(first_name="Anne", surname="Holm", email=EMAIL)
     PersonFactory(first_name="Bo", surname="Holm", email=EMAIL)
@@ -144,6 +164,15 @@ def test_an_items_second_email_is_recognised_too(jens, folder):
     jens.outlook.add(**with_second_email("Anne", "Holm", "Work@fabrikam.example"))
     jens.sync()
     assert Contact.objects.get() == anne and jens.names() == ["Anne Holm"]
+    assert quiet(jens)
+
+
+def test_an_items_second_email_of_who_is_added_later_is_recognised_in_any_case_beyond_ascii_too(jens, folder):
+    jens.change(new_contact_rule="hold")
+    jens.outlook.add(**with_second_email("Åse", "Holm", "ÅSE@fabrikam.example"))
+    jens.sync()
+    Contact().write({"first_name": "Åse", "surname": "Holm", "email": "åse@fabrikam.example"}, by=None)
+    assert jens.sync()["paired"] == 1 and jens.names() == ["Åse Holm"]
     assert quiet(jens)
 
 

@@ -136,6 +136,20 @@ def test_what_is_parked_waits_and_the_run_with_it(jens, held):
     settle(jens, runs=2)
 
 
+def test_where_every_deletion_needs_a_word_what_is_parked_counts_alone(jens, settings):
+    settings.SYNC_DELETE_LIMIT = settings.SYNC_DELETE_PERCENT = 0
+    jens.change(left_filter_rule="remove", contact_filter={"city": "<>Odense"})
+    anne, bo = PersonFactory(), PersonFactory()
+    settle(jens)
+    anne.trash(by=None)
+    edit(bo, city="Odense")
+    jens.sync()
+    run = SyncRun.objects.get(outcome=Outcome.HELD)
+    decide(run, {group: Verdict.REJECT for group in causes_of(run) if group.cause == "trashed"}, None)
+    run.refresh_from_db()
+    assert [(brake["cause"], brake["count"]) for brake in run.brakes] == [("left_filter", 1)]
+
+
 @pytest.mark.parametrize("verdict", [approve, reject])
 def test_what_is_parked_can_be_decided_with_the_two_buttons_too(jens, held, verdict):
     say(held, delete="park", update="approve", create="approve")

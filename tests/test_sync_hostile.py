@@ -7,6 +7,7 @@ import pytest
 from contacts.models import Contact
 from crmsync.sync.choices import LinkState
 from crmsync.sync.models import ContactLink
+from crmsync.sync.why import Answer
 from tests.compare import settle
 from tests.crash import time_passes
 from tests.factories import PersonFactory
@@ -92,6 +93,37 @@ def test_a_broken_pair_is_left_as_it_is_with_its_reason_and_mends_itself(pairs, 
     settle(pairs)
     anne.refresh_from_db()
     assert (anne.job_title, anne.fax, ContactLink.objects.left_out().count()) == ("edited", "1", 0)
+
+
+def test_an_edit_in_the_crm_of_a_broken_pair_waits_and_says_why(pairs, graph):
+    anne = Contact.objects.get(first_name="Anne")
+    pairs.outlook.edit(pairs.card("Anne Crm")["id"], jobTitle="edited")
+    graph.item = of("Anne", WRONG["numbers for phones"])
+    pairs.sync()
+    edit(anne, department="Sales")
+    for full in (False, True):
+        assert pairs.sync(full=full)["changes"] == []
+        assert ContactLink.objects.get(contact=anne).problem == "broken"
+    answer = Answer(Contact.objects.get(pk=anne.pk), pairs.setup.user, True)
+    assert (answer.verdict.reason, answer.pending) == ("broken", [])
+    graph.item = of("", {})
+    pairs.sync(full=True)
+    settle(pairs)
+    anne.refresh_from_db()
+    item = pairs.card("Anne Crm")
+    assert (anne.job_title, anne.department, item["jobTitle"], item["department"]) == ("edited", "Sales") * 2
+    assert not ContactLink.objects.left_out().exists()
+
+
+def test_a_broken_pair_whose_item_is_removed_goes_by_the_rule(pairs, graph):
+    item_id = pairs.card("Anne Crm")["id"]
+    pairs.outlook.edit(item_id, jobTitle="edited")
+    graph.item = of("Anne", WRONG["numbers for phones"])
+    pairs.sync()
+    pairs.outlook.remove(item_id)
+    settle(pairs)
+    assert ContactLink.objects.get(contact__first_name="Anne").state == LinkState.REMOVED
+    assert not ContactLink.objects.left_out().exclude(problem="removed_in_outlook").exists()
 
 
 @pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)

@@ -118,3 +118,19 @@ def test_an_address_that_cannot_be_one_leaves_the_whole_list_alone(jens, anne):
     in_outlook(jens, emailAddresses=[{"address": EMAIL}])
     settle(jens)
     assert emails(jens, anne) == ([EMAIL, "private@fabrikam.example"],) * 2
+
+
+def test_a_name_of_which_a_part_is_too_long_for_the_crm_keeps_its_display_name(jens, anne):
+    first = "Anne" * 30
+    item_id = jens.card("Anne Holm")["id"]
+    in_outlook(jens, givenName=first, displayName=f"{first} Holm")
+    jens.sync()
+    edit(anne, surname="Berg", city="Aarhus")
+    settle(jens)
+    (item,) = jens.outlook.contacts()
+    assert (item["displayName"], item["surname"]) == (f"{first} Holm", "Holm")
+    assert item["businessAddress"]["city"] == "Aarhus"
+    jens.outlook.edit(item_id, givenName="Anna")
+    settle(jens)
+    anne.refresh_from_db()
+    assert anne.name == "Anna Berg" and jens.card("Anna Berg")["surname"] == "Berg"

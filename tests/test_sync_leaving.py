@@ -8,15 +8,18 @@ from django.test import Client
 from contacts.models import Contact
 from crmsync.sync.choices import ChangeOutcome, Kind, Outcome, Trigger
 from crmsync.sync.engine import perform
-from crmsync.sync.leaving import StillRunning, leave
+from crmsync.sync.leaving import Estate, StillRunning, leave
 from crmsync.sync.models import ContactLink, SyncChange, SyncRun
 from crmsync.sync.runs import request_run
 from crmsync.sync.undo import can_be_undone
 from exchange_setup.models import ExchangeSync, MailboxSignIn
+from tests.compare import settle
 from tests.connect import connect, connected_setup
+from tests.crash import Death, Reaper, time_passes
 from tests.factories import AdministratorFactory, PersonFactory, UserFactory
 from tests.outlook import Tenant
 from tests.scene import FOLDER, Salesperson, edit, outlook_person
+from tests.test_sync_unheard import Meanwhile, die
 
 
 @pytest.fixture
@@ -183,6 +186,38 @@ def test_connected_again_the_links_go_on_and_edits_of_both_sides_meet(
     )
     assert Contact.objects.count() == 1 and ContactLink.objects.get().pk == link.pk and anna.names() == ["Ada Dam"]
     assert anna.sync()["changes"] == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_somebody_edits_just_before_our_write_stays_where_a_mailbox_ignores_if_match(jens: Salesperson) -> None:
+    """Our write goes through beside the edit, and so does its answer: the item is no longer ours alone."""
+    ada = PersonFactory(first_name="Ada", surname="Dam", job_title="Buyer")
+    settle(jens)
+    jens.tenant.settings(if_match=False)
+    item = jens.card("Ada Dam")["id"]
+    edit(ada, job_title="Head")
+    reaper = Reaper(jens.tenant, 2, lambda: jens.outlook.edit(item, department="Sales"))
+    with reaper.at_work():
+        jens.sync()
+    assert "PATCH" in reaper.steps[1]
+    settle(jens)
+    assert Contact.objects.get().department == "Sales"
+    estate = Estate.of(jens.setup)
+    assert (estate.removable, estate.changed_since) == (0, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_edited_before_its_creation_was_heard_of_counts_as_edited(jens: Salesperson) -> None:
+    """The worker died as it had made the item. It is not said to be made in Outlook."""
+    jens.outlook.create_folder(FOLDER)
+    PersonFactory(first_name="Ada", surname="Dam")
+    with pytest.raises(Death), Meanwhile(jens, "after POST", die).at_work():
+        jens.sync()
+    time_passes()
+    jens.outlook.edit(jens.card("Ada Dam")["id"], department="Sales")
+    settle(jens)
+    estate = Estate.of(jens.setup)
+    assert (estate.removable, estate.changed_since, estate.made_in_outlook) == (0, 1, 0)
 
 
 def test_a_disconnect_in_mid_run_stops_the_run_and_leaves_no_trouble(db: None, client: Client, sandbox: Tenant) -> None:

@@ -12,15 +12,16 @@ from django.utils import timezone
 from contacts.models import Contact
 from crmsync.sync import apply
 from crmsync.sync.choices import Outcome
+from crmsync.sync.decisions import Choice, decide_one
 from crmsync.sync.erasing import StillRunning, erase
 from crmsync.sync.forms import PreferenceForm
-from crmsync.sync.models import SyncRun
+from crmsync.sync.models import ContactLink, SyncRun
 from crmsync.sync.purging import purge_trash
 from crmsync.sync.runs import approve
 from tests.compare import settle
 from tests.crash import Reaper
 from tests.factories import AdministratorFactory, PersonFactory
-from tests.scene import Salesperson
+from tests.scene import Salesperson, edit, outlook_person
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -126,6 +127,62 @@ def test_never_said_while_a_run_is_held_is_heeded(jens: Salesperson, held: SyncR
     assert jens.names() == ["Bo Holm"]
 
 
+def hold_beside_an_item(jens: Salesperson, settings: Any) -> ContactLink:
+    """Anne's item waits for a word on whether it may come in; the next plan is held, for the removal of Bo's copy."""
+    jens.change(new_contact_rule="hold")
+    bo = PersonFactory(first_name="Bo", surname="Holm")
+    settle(jens)
+    jens.outlook.add(**outlook_person("Anne", "Holm", "anne@x.example", mobilePhone="2"))
+    settle(jens)
+    bo.trash(by=None)
+    settings.SYNC_DELETE_LIMIT = settings.SYNC_DELETE_PERCENT = 0
+    return ContactLink.objects.get(problem="held_for_review")
+
+
+def approve_held(jens: Salesperson, settings: Any) -> None:
+    settings.SYNC_DELETE_LIMIT = 20
+    go_on(jens, SyncRun.objects.get(outcome=Outcome.HELD))
+    settle(jens)
+
+
+def test_never_said_while_a_run_is_held_that_would_pair_leaves_the_item_alone(jens: Salesperson, settings: Any) -> None:
+    hold_beside_an_item(jens, settings)
+    anne = PersonFactory(first_name="Anne", surname="Holm", email="anne@x.example", mobile_phone="1")
+    assert jens.sync()["outcome"] == "held"
+    say(jens, "never", anne)
+    approve_held(jens, settings)
+    assert jens.card("Anne Holm")["mobilePhone"] == "2"
+    assert ContactLink.objects.get(contact=None).problem == "never"
+
+
+def test_an_item_that_is_left_out_for_good_while_a_run_is_held_is_paired_with_nobody(
+    jens: Salesperson, settings: Any
+) -> None:
+    link = hold_beside_an_item(jens, settings)
+    PersonFactory(first_name="Anne", surname="Holm", email="anne@x.example", mobile_phone="1")
+    assert jens.sync()["outcome"] == "held"
+    decide_one(link, Choice.KEEP_OUT)
+    approve_held(jens, settings)
+    assert jens.card("Anne Holm")["mobilePhone"] == "2"
+    link.refresh_from_db()
+    assert (link.contact, link.problem) == (None, "not_wanted")
+
+
+@pytest.mark.parametrize("then", [[Choice.ASK_AGAIN], [Choice.ASK_AGAIN, Choice.KEEP_OUT]], ids=["undone", "for good"])
+def test_who_is_no_longer_to_come_in_while_a_run_is_held_stays_out(
+    jens: Salesperson, settings: Any, then: list[Choice]
+) -> None:
+    link = hold_beside_an_item(jens, settings)
+    decide_one(link, Choice.LET_IN)
+    assert jens.sync()["outcome"] == "held"
+    for choice in then:
+        decide_one(link, choice)
+    approve_held(jens, settings)
+    link.refresh_from_db()
+    assert not Contact.objects.filter(first_name="Anne").exists()
+    assert link.problem == ("not_wanted" if then[1:] else "held_for_review")
+
+
 def test_always_said_while_the_copy_is_being_removed_brings_it_back(jens: Salesperson, held: SyncRun) -> None:
     """Said too late for this run; the next one finds it, though nothing else says that the contact has changed."""
     anne = Contact.objects.get(first_name="Anne")
@@ -155,3 +212,41 @@ def test_a_trash_that_is_emptied_while_an_undo_is_applied_stops_nothing(jens: Sa
     assert (undo.outcome, undo.error) == (Outcome.DONE, "")
     assert set(undo.changes.values_list("outcome", "contact")) == {("stale", None)}
     assert Contact.objects.count() == 3
+
+
+def test_a_trash_that_is_emptied_while_an_undo_makes_items_again_stops_nothing(jens: Salesperson) -> None:
+    """At whatever moment; while an item is being made nobody's contact goes."""
+    number, steps = 0, [""]
+    while number < len(steps):
+        number += 1
+        contact = PersonFactory()
+        settle(jens)
+        contact.trash(by=None)
+        jens.sync()
+        undo = SyncRun.objects.get(pk=jens.undo(applies=False)["run"])
+        approve(undo, None, enqueue=False)
+        Contact.objects.filter(pk=contact.pk).update(deleted_at=timezone.now() - timedelta(days=31))
+        with before_statement("sync_syncrun", number, lambda: purge_trash(timezone.now())) as steps:
+            jens.finish(undo)
+        undo.refresh_from_db()
+        assert (undo.outcome, undo.error) == (Outcome.DONE, ""), steps[number - 1]
+        Contact.objects.filter(pk=contact.pk).delete()
+        settle(jens)
+    assert number > 1
+
+
+def test_always_taken_back_while_the_item_is_being_written_takes_the_copy_away(jens: Salesperson) -> None:
+    """The next run finds it, though nothing else says that the contact has changed."""
+    anne = PersonFactory(first_name="Anne", surname="Holm", city="Odense")
+    jens.change(contact_filter={"city": "Odense"}, left_filter_rule="remove")
+    say(jens, "always", anne)
+    settle(jens)
+    edit(anne, city="Aarhus")
+    settle(jens)
+    edit(anne, job_title="Head")
+    reaper = Reaper(jens.tenant, 2, lambda: say(jens, "filter", anne))
+    with reaper.at_work():
+        assert jens.sync()["outlook"]["updated"] == 1
+    assert "PATCH" in reaper.steps[1]
+    settle(jens)
+    assert jens.names() == []

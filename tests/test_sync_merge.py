@@ -1,16 +1,13 @@
 """Merged contacts in Outlook: every link is kept in sense, no item is made twice, and an undo finds its way back."""
 
-from datetime import timedelta
-
 import pytest
-from django.utils import timezone
 
 from contacts import merging
 from contacts.models import Contact
 from crmsync.sync.choices import LinkState
+from crmsync.sync.forms import PreferenceForm
 from crmsync.sync.models import ContactLink, ContactPreference
 from tests.compare import quiet
-from tests.crash import Reaper
 from tests.factories import PersonFactory
 from tests.scene import edit, outlook_person
 
@@ -153,15 +150,40 @@ def test_who_was_removed_in_outlook_stays_out_after_a_merge(jens):
     assert jens.names() == ["Anne Holm"]
 
 
-def test_a_removed_copy_of_the_survivor_gives_way_to_the_item_that_is_there(jens):
+@pytest.mark.parametrize("at_once", [False, True], ids=["seen before the merge", "at the same time"])
+def test_a_removed_copy_of_the_survivor_gives_way_to_the_item_that_is_there(jens, at_once):
     anne, anna = person(email="anne@x.example"), person("Anna", email="anna@x.example")
     jens.sync()
     jens.outlook.remove(jens.card("Anne Holm")["id"])
-    jens.sync()
+    if not at_once:
+        jens.sync()
     item_id = jens.card("Anna Holm")["id"]
     merge(anne, anna)
     jens.sync()
     assert jens.card("Anne Holm")["id"] == item_id and ContactLink.objects.count() == 1
+    assert quiet(jens)
+
+
+def test_of_two_merged_ones_the_item_that_is_there_stays(jens):
+    anne, anna, ane = person(email=""), person("Anna", email="a@x.example"), person("Ane", email="b@x.example")
+    jens.sync()
+    jens.outlook.remove(jens.card("Anna Holm")["id"])
+    item_id = jens.card("Ane Holm")["id"]
+    merge(anne, anna, ane, email="a@x.example", email_2="b@x.example")
+    jens.sync()
+    assert jens.card("Anne Holm")["id"] == item_id and ContactLink.objects.count() == 1
+    assert quiet(jens)
+
+
+def test_where_all_copies_were_removed_nothing_is_remembered_of_the_merged_one(jens):
+    anne, anna = person(email="anne@x.example"), person("Anna", email="anna@x.example")
+    jens.sync()
+    jens.outlook.remove(jens.card("Anne Holm")["id"])
+    jens.sync()
+    jens.outlook.remove(jens.card("Anna Holm")["id"])
+    merge(anne, anna)
+    jens.sync()
+    assert jens.names() == [] and ContactLink.objects.get().contact == anne
     assert quiet(jens)
 
 
@@ -255,6 +277,19 @@ def test_never_said_of_the_one_too_many_removes_nobody_who_is_in_outlook(jens):
     assert jens.names() == ["Anne Holm"] and quiet(jens)
 
 
+def test_by_filter_said_about_the_last_survivor_of_two_merges_stands(jens):
+    anne, anna, ane = (person(name, email=f"{name.lower()}@x.example") for name in ("Anne", "Anna", "Ane"))
+    ContactPreference.objects.create(setup=jens.setup, contact=ane, choice="never")
+    jens.sync()
+    merge(anna, ane)
+    merge(anne, anna)
+    form = PreferenceForm({"choice": "filter"})
+    assert form.is_valid()
+    form.save(jens.setup, fresh(anne))
+    jens.sync()
+    assert jens.names() == ["Anne Holm"]
+
+
 def test_what_the_user_said_about_the_survivor_stands(jens):
     anne, anna = person(email="anne@x.example"), person("Anna", email="anna@x.example")
     for contact, choice in ((anne, "always"), (anna, "never")):
@@ -266,100 +301,3 @@ def test_what_the_user_said_about_the_survivor_stands(jens):
     undo(anne)
     jens.sync()
     assert jens.names() == ["Anne Holm"] and quiet(jens)
-
-
-# --- Undone ----------------------------------------------------------------------------------------------------------
-
-
-def test_after_an_undo_the_item_is_its_first_owner_s_again(jens):
-    anne, anna = person(email="", job_title="Buyer"), person("Anna", email="anna@x.example")
-    jens.sync()
-    item_id = touched_by_its_owner(jens, "Anna Holm")
-    jens.sync()
-    merge(anne, anna, email="anna@x.example")
-    jens.sync()
-    undo(anne)
-    report = jens.sync()
-    assert report["outlook"] == {"created": 0, "updated": 1, "deleted": 0}
-    (item,) = jens.outlook.contacts()
-    assert item["id"] == item_id and is_as_its_owner_left_it(item)
-    assert (item["displayName"], item["jobTitle"]) == ("Anna Holm", None)
-    link = ContactLink.objects.get(state=LinkState.LINKED)
-    assert (link.contact, link.moved_from) == (anna, None)
-    assert quiet(jens)
-
-
-def test_an_undo_before_any_sync_leaves_outlook_as_it_is(jens):
-    anne, anna = person(email="anne@x.example"), person("Anna", email="anna@x.example")
-    jens.sync()
-    before = jens.outlook.contacts()
-    merge(anne, anna, email_2="anna@x.example")
-    undo(anne)
-    report = jens.sync()
-    assert (report["outlook"], report["requests"]) == (NOTHING, 1)
-    assert jens.outlook.contacts() == before
-    assert quiet(jens)
-
-
-def test_after_an_undo_a_removed_item_is_made_again(jens):
-    anne, anna = person(email="anne@x.example"), person("Anna", email="anna@x.example")
-    jens.sync()
-    merge(anne, anna)
-    jens.sync()
-    undo(anne)
-    assert jens.sync()["outlook"] == {"created": 1, "updated": 0, "deleted": 0}
-    assert jens.names() == ["Anna Holm", "Anne Holm"]
-    assert quiet(jens)
-
-
-def test_an_undo_gives_the_survivor_an_item_of_its_own_where_it_belongs_in_outlook(jens):
-    anne, anna = person(email="anne@x.example", city="Aarhus"), person("Anna", email="anna@x.example", city="Odense")
-    jens.change(contact_filter={"city": "Odense"})
-    jens.sync()
-    item_id = jens.card("Anna Holm")["id"]
-    merge(anne, anna)
-    jens.sync()
-    jens.change(contact_filter={})
-    undo(anne)
-    jens.sync()
-    assert jens.names() == ["Anna Holm", "Anne Holm"] and jens.card("Anna Holm")["id"] == item_id
-    assert quiet(jens)
-
-
-def test_what_the_user_said_goes_back_with_an_undo(jens):
-    anne, anna = person(email="anne@x.example", city="Aarhus"), person("Anna", email="anna@x.example", city="Odense")
-    jens.change(contact_filter={"city": "Vejle"}, left_filter_rule="remove")
-    ContactPreference.objects.create(setup=jens.setup, contact=anna, choice="always")
-    jens.sync()
-    merge(anne, anna)
-    jens.sync()
-    assert jens.names() == ["Anne Holm"]
-    undo(anne)
-    jens.sync()
-    assert jens.names() == ["Anna Holm"]
-    assert jens.setup.preferences.get().contact == anna and quiet(jens)
-
-
-def test_who_loses_the_item_to_one_that_is_restored_gets_one_of_their_own(jens):
-    anne, anna = person(email=""), person("Anna", email="anna@x.example")
-    jens.sync()
-    merge(anne, anna, email="anne@x.example")
-    jens.sync()
-    Contact.objects.update(modified_at=timezone.now() - timedelta(days=2))
-    jens.sync()
-    fresh(anna).restore(by=None)
-    jens.sync()
-    assert jens.names() == ["Anna Holm", "Anne Holm"] and quiet(jens)
-
-
-@pytest.mark.parametrize("number", [1, 2])
-def test_a_merge_while_a_run_is_at_work_is_left_to_the_next(jens, number):
-    anne, anna = person(email=""), person("Anna", email="anna@x.example")
-    jens.sync()
-    item_id = jens.card("Anna Holm")["id"]
-    edit(anna, job_title="Buyer")
-    with Reaper(jens.tenant, number, meanwhile=lambda: merge(anne, anna, email="anna@x.example")).at_work():
-        jens.sync()
-    jens.sync()
-    assert jens.card("Anne Holm")["id"] == item_id and len(jens.outlook.contacts()) == 1
-    assert quiet(jens)

@@ -54,6 +54,26 @@ def test_applied_whole_it_does_what_it_showed_and_leaves_nothing_to_do(jens, peo
     settle(jens, runs=2)
 
 
+def test_it_shows_that_who_is_new_in_the_crm_is_paired_with_an_item_that_waits(jens):
+    jens.change(new_contact_rule="hold")
+    jens.sync()
+    jens.outlook.add(**outlook_person("Anne", "Holm", "anne@crm.example"))
+    jens.sync()
+    PersonFactory(first_name="Anne", surname="Holm", email="anne@crm.example")
+    shown = preview(jens)
+    assert outcomes(as_json(shown)) == {"Anne Holm": ("planned", "")}
+    assert apply(shown)["paired"] == 1
+    settle(jens, runs=2)
+
+
+def test_what_can_never_come_in_as_it_stands_is_told_by_the_sync_too(jens):
+    jens.sync()
+    jens.outlook.add(givenName="No", surname="Email")
+    assert [jens.sync(preview=True)["skipped"] for _ in range(2)] == [1, 1]
+    assert jens.sync()["skipped"] == 1
+    settle(jens, runs=2)
+
+
 def test_who_is_left_out_this_time_comes_with_the_next_sync(jens, people):
     shown = preview(jens)
     leave_out(shown, "Bo", "Carla")

@@ -1,10 +1,18 @@
 """After a reset the next sync pairs everything again, whatever had been going on."""
 
+import pytest
+
 from contacts.models import Contact
 from crmsync.sync.choices import LinkState
+from crmsync.sync.erasing import erase
+from crmsync.sync.erasures import CopyOutcome, ErasedCopy
+from crmsync.sync.models import SyncRun
 from crmsync.sync.reset import reset_links
-from tests.factories import PersonFactory
-from tests.scene import Salesperson, edit, outlook_person
+from crmsync.sync.runs import cancel
+from tests.crash import Death, time_passes
+from tests.factories import AdministratorFactory, PersonFactory
+from tests.scene import FOLDER, Salesperson, edit, outlook_person
+from tests.test_sync_unheard import Meanwhile, die
 
 
 def test_after_a_reset_the_next_sync_pairs_everything_again_and_makes_nothing_twice(jens: Salesperson) -> None:
@@ -49,3 +57,22 @@ def test_where_the_two_differ_after_a_reset_the_crm_wins_and_the_log_keeps_the_o
     anne.refresh_from_db()
     assert anne.mobile_phone == "1111" and jens.card("Anne Lund")["mobilePhone"] == "1111"
     assert "2222" in str([change["fields"] | change["conflicts"] for change in report["changes"]])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_copy_of_an_erased_person_that_may_have_been_made_is_found_after_a_reset(jens: Salesperson) -> None:
+    """The run died while it created the item; nothing but the marker finds it."""
+    jens.outlook.create_folder(FOLDER)
+    contact = PersonFactory()
+    with pytest.raises(Death), Meanwhile(jens, "after POST", die).at_work():
+        jens.sync()
+    time_passes()
+    assert len(jens.names()) == 1
+    erase(contact, by=AdministratorFactory())
+    for waiting in SyncRun.objects.open():
+        cancel(waiting)
+
+    reset_links(jens.setup)
+    jens.sync()
+
+    assert jens.names() == [] and ErasedCopy.objects.get().outcome == CopyOutcome.REMOVED

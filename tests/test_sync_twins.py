@@ -110,7 +110,31 @@ def test_a_held_run_creates_nobody_whom_the_owner_has_added_meanwhile(jens, anne
     assert jens.names() == ["Bo Holm"] and is_paired_with(bo, item_id)
 
 
+def test_a_held_run_trashes_nobody_whom_the_owner_has_made_anew_meanwhile(jens, anne, settings):
+    jens.change(removed_rule="trash")
+    settle(jens)
+    remove(jens)
+    settings.SYNC_DELETE_LIMIT = settings.SYNC_DELETE_PERCENT = 0
+    assert jens.sync()["outcome"] == Outcome.HELD
+    item_id = make_by_hand(jens)
+    approve_and_finish()
+    assert not Contact.objects.get(pk=anne.pk).is_trashed
+    settings.SYNC_DELETE_LIMIT = 20
+    settle(jens)
+    assert is_paired_with(anne, item_id) and not Contact.objects.get(pk=anne.pk).is_trashed
+
+
 # --- Another contact with their e-mail is there ----------------------------------------------------------------------
+
+
+def test_nobody_is_put_back_beside_another_one_for_whom_their_owner_has_made_an_item_instead(jens, anne):
+    jens.change(removed_rule="put_back")
+    bo = PersonFactory(first_name="Bo", surname="Holm", email=EMAIL)
+    settle(jens)
+    remove(jens)
+    item_id = make_by_hand(jens, first="Bo")
+    settle(jens)
+    assert jens.names() == ["Bo Holm"] and is_paired_with(bo, item_id)
 
 
 def test_a_full_sync_puts_nobody_back_whose_e_mail_another_one_has_there(jens, anne):

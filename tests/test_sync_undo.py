@@ -14,7 +14,7 @@ from crmsync.sync.runs import AlreadyDecided, approve, reject
 from crmsync.sync.sweep import sweep
 from crmsync.sync.undo import can_be_undone
 from tests.compare import both_sides, differences, settle
-from tests.factories import PersonFactory
+from tests.factories import PersonFactory, UserFactory
 from tests.scene import FOLDER, edit, outlook_person
 
 
@@ -324,6 +324,39 @@ def test_an_undo_that_nobody_applies_gives_way_to_the_next_sync_after_an_hour(je
     sweep()
     assert SyncRun.objects.get(kind="undo").outcome == "rejected"
     assert jens.sync()["changes"] == [] and jens.names() == ["Anne Holm"]
+
+
+@pytest.mark.parametrize("answer", ["heard", "lost"])
+@pytest.mark.parametrize("is_own", [True, False])
+def test_a_note_that_an_undo_brings_back_is_still_whose_it_was(jens, anne, answer, is_own):
+    """What somebody wrote in Outlook themselves is never overwritten; a note of the CRM's goes on following it."""
+    jens.change(sync_notes=True)
+    jens.sync()
+    if is_own:
+        jens.outlook.edit(jens.card("Anne Holm")["id"], personalNotes="as it was")
+        settle(jens)
+    edit(anne, notes="the CRM's" if is_own else "as it was")
+    settle(jens)
+    edit(anne, deleted_at=timezone.now())
+    jens.sync()
+    if answer == "lost":
+        jens.tenant.faults.add("lost", match="POST .*contacts$", times=1)
+    jens.undo()
+    edit(anne, deleted_at=None)
+    settle(jens)
+    assert jens.card("Anne Holm")["personalNotes"] == "as it was"
+    edit(anne, notes="later")
+    settle(jens)
+    assert jens.card("Anne Holm")["personalNotes"] == ("as it was" if is_own else "later")
+
+
+def test_who_was_handed_over_since_is_not_moved_to_the_trash(jens):
+    jens.outlook.create_folder(FOLDER)
+    jens.outlook.add(**outlook_person("Bo", "Dam", "bo@dam.example"))
+    jens.sync()
+    edit(Contact.objects.get(), salesperson=UserFactory())
+    assert told(jens.undo()) == [("crm", "skip", "skipped", "changed_since")]
+    assert not Contact.objects.get().is_trashed
 
 
 def test_the_card_says_what_an_undo_has_left(jens, anne, client):

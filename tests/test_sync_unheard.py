@@ -16,6 +16,8 @@ from tests.compare import settle
 from tests.crash import Death, Reaper, time_passes
 from tests.factories import PersonFactory
 from tests.scene import FOLDER, Salesperson, edit, outlook_person
+from tests.tamper import relay
+from tests.test_sync_meanwhile import say
 
 pytestmark = pytest.mark.django_db(transaction=True)
 EMAIL = "anne@dam.example"
@@ -249,3 +251,90 @@ def test_who_was_to_be_paired_is_created_where_the_item_became_somebody_elses(je
     assert SyncChange.objects.filter(side=Side.OUTLOOK, action=Action.CREATE, outcome=ChangeOutcome.DONE).exists()
     settle(jens)
     assert jens.names() == ["Anne Dam", "Bob Berg"]
+
+
+def test_what_its_owner_edits_after_an_unheard_write_of_an_approved_plan_comes_into_the_crm(
+    jens: Salesperson, settings: Any
+) -> None:
+    """The plan is carried on with, as a person has approved it; but what it was to take over is no longer so."""
+    contact, item = anne(jens, job_title="Buyer"), jens.card("Anne Dam")["id"]
+    edit(contact, job_title="Head")
+    jens.outlook.edit(item, department="Sales")
+    settings.SYNC_DELETE_LIMIT = settings.SYNC_OVERWRITE_PERCENT = 0
+    assert jens.sync()["outcome"] == "held"
+    settings.SYNC_DELETE_LIMIT = 20
+    run = SyncRun.objects.get(outcome=Outcome.HELD)
+    approve(run, None, enqueue=False)
+    with pytest.raises(Death), Meanwhile(jens, "after PATCH", die).at_work():
+        perform(run.pk, budget=float("inf"))
+    time_passes()
+    jens.outlook.edit(item, department="Purchasing")
+    perform(run.pk, budget=float("inf"))
+    settle(jens)
+    assert Contact.objects.get().department == jens.card("Anne Dam")["department"] == "Purchasing"
+    assert jens.card("Anne Dam")["jobTitle"] == "Head"
+
+
+def test_what_is_cleared_after_an_unheard_pairing_with_a_new_card_stays_cleared(jens: Salesperson) -> None:
+    """The card was made anew by hand: the old one is still the contact's, and gone."""
+    contact = anne(jens, phone="1")
+    jens.outlook.remove(jens.card("Anne Dam")["id"])
+    jens.outlook.add(**outlook_person("Anne", "Dam", EMAIL))
+    die_unheard(jens)
+    assert jens.card("Anne Dam")["businessPhones"] == ["1"]
+    edit(contact, phone="")
+    settle(jens)
+    assert (Contact.objects.get().phone, jens.card("Anne Dam")["businessPhones"]) == ("", [])
+
+
+@pytest.mark.parametrize("word", ["always", "filter"])
+def test_who_is_wanted_again_after_an_unheard_removal_comes_back(jens: Salesperson, word: str) -> None:
+    """Nothing else says that there is something to do: nobody has saved the contact for years."""
+    contact = anne(jens)
+    Contact.objects.update(modified_at="2020-01-01T00:00Z")
+    settle(jens)
+    say(jens, "never", contact)
+    with pytest.raises(Death), Meanwhile(jens, "after DELETE", die).at_work():
+        jens.sync()
+    time_passes()
+    say(jens, word, contact)
+    settle(jens)
+    assert jens.names() == ["Anne Dam"]
+
+
+# --- What was taken over from an item, though nothing could be written into it ---------------------------------------
+
+
+def test_what_its_owner_edits_after_an_answer_that_cannot_be_read_comes_into_the_crm(
+    jens: Salesperson, settings: Any
+) -> None:
+    with relay(jens.tenant.url) as graph:
+        settings.M365_GRAPH_URL = f"{graph.url}/v1.0"
+        contact, item = anne(jens, job_title="Buyer"), jens.card("Anne Dam")["id"]
+        edit(contact, job_title="Head")
+        jens.outlook.edit(item, department="Sales")
+        graph.item = lambda item: {**item, "changeKey": "x" * 300} if item.get("jobTitle") == "Head" else item
+        jens.sync()
+        assert Contact.objects.get().department == "Sales"
+        graph.item = lambda item: item
+        jens.outlook.edit(item, department="Purchasing")
+        settle(jens)
+    assert Contact.objects.get().department == jens.card("Anne Dam")["department"] == "Purchasing"
+
+
+@pytest.mark.parametrize("how", ["lost", "refused"])
+def test_what_its_owner_edits_while_a_pairing_fails_comes_into_the_crm(jens: Salesperson, how: str) -> None:
+    """The CRM takes nothing over from an item before it is the contact's: it would stand against the edit."""
+    PersonFactory(first_name="Anne", surname="Dam", email=EMAIL, job_title="Buyer")
+    item = jens.outlook.add(**outlook_person("Anne", "Dam", EMAIL, businessPhones=["1"]))["id"]
+    if how == "lost":
+        jens.tenant.faults.add("status", status=504, commit=True, match="PATCH ", times=1)
+        jens.sync()
+        jens.tenant.faults.clear()
+        jens.outlook.edit(item, businessPhones=["2"])
+    else:
+        with Meanwhile(jens, "before PATCH", lambda: jens.outlook.edit(item, businessPhones=["2"])).at_work():
+            jens.sync()
+    settle(jens)
+    assert (Contact.objects.get().phone, jens.card("Anne Dam")["businessPhones"]) == ("2", ["2"])
+    assert not SyncChange.objects.exclude(conflicts={}).exists()

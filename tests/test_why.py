@@ -219,6 +219,14 @@ def test_what_only_anothers_outlook_holds_is_not_shown_to_administrators(client,
     assert "for them alone to see" in text and "Private" not in text and "private" not in text
 
 
+@pytest.mark.parametrize("item", [{"problem": "no_name"}, {"problem": "not_a_person"}, {"problem": "broken"}])
+def test_what_is_the_matter_with_anothers_item_is_not_shown_to_administrators(setup, anne, item):
+    LinkFactory(setup=setup, contact=None, state="seen", email=anne.email, outlook_id="x", **item)
+    assert answer_of(anne, setup.user).verdict.reason == item["problem"]
+    answer = answer_of(anne, setup.user, mine=False)
+    assert (answer.verdict.reason, answer.is_hidden) == ("", True)
+
+
 def page_of(client, user, contact, query="") -> str:
     client.force_login(user)
     return page(client, contact, query)

@@ -35,12 +35,12 @@ def filter_count(request: HttpRequest) -> HttpResponse:
     Where the widget asks for a sample, the first few by name of those that may be written to come with it.
     """
     form = filter_form_of(request)
-    shown: dict[str, Any] = {}
-    if form.is_valid():
-        theirs = held_by_giver(request)
+    theirs = held_by_giver(request)
+    shown: dict[str, Any] = {"waits": theirs is None}
+    if form.is_valid() and theirs is not None:
         total = Contact.objects.alive().filter(theirs).count()
         selected = Contact.objects.alive_in_one_pass().filter(form.q, theirs)
-        shown = {"total": total, "selected": selected.count(), "reachable": selected.reachable().count()}
+        shown |= {"total": total, "selected": selected.count(), "reachable": selected.reachable().count()}
         if wants_sample(request) and shown["reachable"]:
             names = selected.reachable().order_by("name", "pk").values_list("name", flat=True)
             shown |= {"sample": list(names[:SAMPLE]), "more": max(0, shown["reachable"] - SAMPLE)}
@@ -59,10 +59,12 @@ def wants_sample(request: HttpRequest) -> bool:
     return (request.POST or request.GET).get("filter-sample") == "1"
 
 
-def held_by_giver(request: HttpRequest) -> Q:
-    """Only the giver's contacts, where the widget stands on a page on which somebody hands theirs over."""
-    giver = (request.POST or request.GET).get("giver", "")
-    return Q(salesperson=giver) if re.fullmatch(r"[0-9]{1,9}", giver) else Q()
+def held_by_giver(request: HttpRequest) -> Q | None:
+    """Only the giver's contacts, where somebody hands theirs over on the widget's page; None while nobody is chosen."""
+    giver = (request.POST or request.GET).get("giver")
+    if giver == "":
+        return None
+    return Q(salesperson=giver) if re.fullmatch(r"[0-9]{1,9}", giver or "") else Q()
 
 
 def filter_form_of(request: HttpRequest) -> ContactFilterForm:

@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db.models import Exists, OuterRef, Q
 
 from contacts.models import Contact
-from crmsync.sync.choices import Action, Cause, Decision, LinkState, Reason, Side, Step
+from crmsync.sync.choices import Action, Cause, Decision, Kind, LinkState, Reason, Side, Step
 from crmsync.sync.fields import ContactFields, complete
 from crmsync.sync.mapping import CATEGORY, categories_of, contact_fields, is_email, split_name, stamped
 from crmsync.sync.matching import Match, match
@@ -39,6 +39,7 @@ def plan_items(work: Work) -> None:
 def plan_intrinsic(work: Work) -> None:
     """Journal, once each, the items that can never enter as they stand; the mirror has noted why."""
     journalled = SyncChange.objects.filter(link=OuterRef("pk"), action=Action.SKIP, reason=OuterRef("problem"))
+    journalled = journalled.exclude(run__kind=Kind.PREVIEW)
     unsaid = work.links.filter(state=LinkState.SEEN, problem__in=INTRINSIC).exclude(Exists(journalled))
     sheet = Sheet(work)
     for chunk in chunks(unsaid):

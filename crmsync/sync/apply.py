@@ -15,10 +15,10 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from crmsync.sync.choices import ChangeOutcome, LinkState, Reason, Step
+from crmsync.sync.choices import Action, ChangeOutcome, Reason, Side, Step
 from crmsync.sync.lease import Cancelled, OutOfTime
 from crmsync.sync.models import ContactLink, SyncChange
-from crmsync.sync.record import LINK_COLUMNS, record_outlook, write_crm
+from crmsync.sync.record import LINK_COLUMNS, forget_deleted, record_outlook, write_crm
 from crmsync.sync.units import Unit, batches, prepare, wanted_again, why_stale
 from crmsync.sync.work import PAGE, Work, still_there, store
 from exchange_setup.graph.batch import LARGEST
@@ -120,6 +120,9 @@ def record(work: Work, batch: Batch) -> None:
     if batch.trouble and not batch.trouble.maybe_done:
         for unit in batch.calling:
             unit.outlook.sent_at = None if id(unit) in unanswered else unit.outlook.sent_at
+    for unit, answer in answered:
+        if isinstance(answer, ItemError) and unit.outlook.action == Action.LINK:
+            unit.close(ChangeOutcome.STALE, side=Side.CRM)  # nothing is taken over from an item that was not paired
     with transaction.atomic():
         work.lease.hold()
         write_crm(work, [unit for unit in batch.units if id(unit) not in unanswered])
@@ -138,9 +141,13 @@ def save_intents(work: Work, units: list[Unit]) -> None:
         row.sent_at = timezone.now()
     with transaction.atomic():
         work.lease.hold()
-        still_there(unit.contact.pk for unit in creating if unit.contact is not None)
+        there = still_there(unit.contact.pk for unit in creating)
+        for unit in creating:
+            if unit.contact.pk not in there:
+                forget_deleted(unit)
+        creating = [unit for unit in creating if unit.call is not None]
         SyncChange.objects.filter(pk__in=[row.pk for row in changing]).update(sent_at=timezone.now())
-        links = [unit.link for unit in creating if unit.link is not None]
+        links = [unit.link for unit in creating]
         work.make_way(links)
         for link in links:
             link.intended_at = timezone.now() + LONGEST_SENDING
@@ -190,18 +197,17 @@ def save(work: Work, units: list[Unit], *, keep_open: bool) -> None:
 
 def note_wanted_again(work: Work, units: list[Unit]) -> None:
     """Whoever was taken out of Outlook and is wanted there after all is looked at by the next run."""
-    back = wanted_again(work, [unit for unit in units if unit.ended])
-    again = [ContactLink(setup=work.setup, contact_id=pk, state=LinkState.LEFT_OUT, dirty=True) for pk in sorted(back)]
-    ContactLink.objects.bulk_create(again, ignore_conflicts=True)
+    work.look_again_at(sorted(wanted_again(work, [unit for unit in units if unit.ended])))
 
 
 def note_no_longer_wanted(work: Work, units: list[Unit]) -> None:
-    """Whom their own edit in Outlook has taken out of the filter: the next run sees to the copy."""
+    """Whom their own edit in Outlook, or a word of their user's, has taken out of the filter since the plan: the next
+    run sees to the copy."""
     if work.setup.left_filter_rule != LeftFilterRule.REMOVE:
         return
-    done = (unit for unit in units if unit.crm and unit.crm.outcome == ChangeOutcome.DONE)
-    written = {unit.contact.pk: unit.link for unit in done if unit.link is not None and unit.link.was_in_filter}
-    if written:
-        wanted = set(work.in_filter().filter(pk__in=written).values_list("pk", flat=True))
-        for pk in written.keys() - wanted:
-            written[pk].dirty = True
+    stays = (unit for unit in units if unit.contact is not None and unit.link is not None and not unit.ended)
+    there = {unit.contact.pk: unit.link for unit in stays if unit.link.was_in_filter}
+    if there:
+        wanted = set(work.in_filter().filter(pk__in=there).values_list("pk", flat=True))
+        for pk in there.keys() - wanted:
+            there[pk].dirty = True

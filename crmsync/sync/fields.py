@@ -64,6 +64,7 @@ BY_NAME: dict[str, Field] = {field.name: field for field in FIELDS}
 NAMES: tuple[str, ...] = tuple(BY_NAME)
 EMPTY: ContactFields = dict.fromkeys(NAMES, "")
 EMAILS = tuple(field.name for field in FIELDS if field.positional == "emails")
+NAME_PARTS = frozenset(field.name for field in FIELDS if field.part_of_name)
 
 
 def normalise(value: str, *, multiline: bool = False) -> str:

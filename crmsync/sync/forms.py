@@ -7,6 +7,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
+from contacts.merging import merged_ones_of
 from contacts.models import Contact
 from crmsync.sync import verdicts
 from crmsync.sync.choices import LinkState, Preference, Side
@@ -38,7 +39,7 @@ class PreferenceForm(forms.Form):
         rows = ContactPreference.objects.filter(setup=setup, contact=contact)
         if choice == BY_FILTER:
             rows.delete()
-            ContactPreference.objects.filter(setup=setup, contact__merged_into=contact).delete()  # or it would follow
+            ContactPreference.objects.filter(setup=setup, contact__in=merged_ones_of(contact)).delete()  # or it follows
         else:
             rows.update_or_create(setup=setup, contact=contact, defaults={"choice": choice, "moved_from": None})
         ContactLink.objects.update_or_create(

@@ -28,7 +28,8 @@ class HandoverForm(forms.Form):
         self.filter_form = ContactFilterForm(
             filter_data, prefix="filter", me=by, ready=["territory", "city", "country"]
         )
-        initial = {"giver": data.get("giver") or by.pk, "taker": data.get("taker")}
+        own = "" if by.is_administrator and not held_by(by, {}, None).exists() else by.pk
+        initial = {"giver": data.get("giver") or own, "taker": data.get("taker")}
         super().__init__(data if data.get("taker") else None, initial=initial)
         self.by = by
         people = get_user_model().objects.all()
@@ -80,7 +81,7 @@ class ClosingForm(LeavingForm):
         self.by = by
         self.handed_over = 0
         self.fields["taker"].queryset = get_user_model().objects.filter(is_active=True).exclude(pk=setup.user_id)
-        self.fields["taker"].empty_label = _("nobody: they keep them")
+        self.fields["taker"].empty_label = _("Nobody: the contacts stay with %(user)s") % {"user": setup.user}
         self.moving = held_by(setup.user, {}, None)
 
     @property

@@ -42,7 +42,7 @@ class Health(models.TextChoices):
     RUNNING = "running", _("Running")
     PAUSED = "paused", _("Paused")
     WAITING = "waiting", _("First sync waits")
-    OK = "ok", _("OK")
+    OK = "ok", _("In sync")
     NOT_SET_UP = "not_set_up", _("Not set up")
 
 

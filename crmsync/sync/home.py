@@ -27,6 +27,7 @@ from exchange_setup.models import ExchangeSync
 
 MOST_NEEDS = 5
 RECENT = 8
+HELD = "hand"  # the sign of a run that waits for a decision
 ENDED = (Outcome.DONE, Outcome.FAILED, Outcome.CANCELLED)  # their counts say what was done, not what would be
 
 
@@ -42,6 +43,11 @@ class Need:
     url: str
 
     @property
+    def is_decision(self) -> bool:
+        """Whether a run waits for the person's word."""
+        return self.icon == HELD
+
+    @property
     def opens_dialog(self) -> bool:
         return self.url.startswith(reverse("sync:start"))
 
@@ -52,9 +58,10 @@ class Question:
 
     icon: str
     phrase: Any
-    button: Text
+    button: Any
 
 
+SEE_WHICH = ngettext_lazy("See which one", "See which", "count")
 QUESTIONS = {  # the most pressing first
     Reason.CONFLICT: Question(
         "git-compare-arrows",
@@ -81,7 +88,7 @@ QUESTIONS = {  # the most pressing first
             "%(shown)s Outlook contacts could each be one of several CRM contacts.",
             "count",
         ),
-        gettext_lazy("See which"),
+        SEE_WHICH,
     ),
     Reason.DUPLICATE: Question(
         "copy",
@@ -90,7 +97,7 @@ QUESTIONS = {  # the most pressing first
             "%(shown)s contacts are in Outlook more than once.",
             "count",
         ),
-        gettext_lazy("See which"),
+        SEE_WHICH,
     ),
 }
 OTHERS = ngettext_lazy(
@@ -174,8 +181,8 @@ def needs_of_sync(setup: ExchangeSync, run: SyncRun | None) -> list[Need]:
     if run and run.outcome == Outcome.HELD:
         why = " ".join(brake.sentence for brake in words.brakes(run))
         is_undo = run.kind == Kind.UNDO
-        text = _("An undo waits for your decision.") if is_undo else _("A sync is held: it waits for your decision.")
-        found.append(Need("hand", "warn", text, why, _("Look and decide"), run.get_absolute_url()))
+        text = _("An undo waits for your decision.") if is_undo else _("Your sync is held.")
+        found.append(Need(HELD, "warn", text, why, _("Look and decide"), run.get_absolute_url()))
     if setup.trouble:
         found.append(trouble(setup.trouble))
     elif run and run.outcome == Outcome.FAILED and setup.enabled:
@@ -205,7 +212,7 @@ def needs_of_contacts(problems: Counter[str]) -> list[Need]:
             "warn",
             words.counted(question.phrase, problems[reason]),
             reasons.REASONS[reason].can_do,
-            question.button,
+            question.button % {"count": problems[reason]},
             f"{page}?reason={reason}",
         )
         for reason, question in QUESTIONS.items()
@@ -220,10 +227,11 @@ def needs_of_others(user: AbstractBaseUser) -> Iterator[Need]:
     troubled = mailboxes(timezone.now()).exclude(pk=user.pk).filter(health__in=NEED_A_LOOK)
     counts = dict(troubled.order_by().values_list("health").annotate(number=Count("pk")))
     if counts:
-        text = words.counted(OTHERS, sum(counts.values()))
+        total = sum(counts.values())
         found = [(counts[health], str(health.label).lower()) for health in NEED_A_LOOK if health in counts]
         more = ", ".join(f"{words.number(count)} {label}" for count, label in found)
-        yield Need("mailbox", "warn", text, more, _("See which"), reverse("sync:mailbox-list") + "?health=look")
+        see, page = SEE_WHICH % {"count": total}, reverse("sync:mailbox-list") + "?health=look"
+        yield Need("mailbox", "warn", words.counted(OTHERS, total), more, see, page)
 
 
 # --- What changed ----------------------------------------------------------------------------------------------------

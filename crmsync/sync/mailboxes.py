@@ -149,7 +149,7 @@ class Listing:
         without_setup = Count("pk", filter=Q(exchange_sync=None))
         counted = users.order_by().values("health").annotate(number=Count("pk"), without_setup=without_setup)
         counts = {row["health"]: row for row in counted}
-        tabs = counted_tabs({health: row["number"] for health, row in counts.items()})
+        tabs = counted_tabs({health: row["number"] for health, row in counts.items()}, picked.tab)
         paginator = Paginator(picked.among(users).select_related("exchange_sync"), PAGE_SIZE)
         paginator.count = next(tab.count for tab in tabs if tab.slug == picked.tab)
         page = paginator.get_page(params.get("page"))
@@ -157,14 +157,15 @@ class Listing:
         return cls(picked, tabs, page, rows_of(list(page)), bare)
 
 
-def counted_tabs(counts: dict[str, int]) -> list[Tab]:
-    """All, those that need a look, and one tab for each word of health."""
+def counted_tabs(counts: dict[str, int], picked: str) -> list[Tab]:
+    """All, those that need a look, and one tab for each word of health; of these the picked one and those with any."""
     look = sum(counts.get(health, 0) for health in NEED_A_LOOK)
-    return [
-        Tab("", gettext_lazy("All"), sum(counts.values())),
+    parts = [
         Tab(NEEDS_A_LOOK, gettext_lazy("Need a look"), look),
         *(Tab(health.value, health.label, counts.get(health, 0)) for health in Health),
     ]
+    shown = [tab for tab in parts if tab.count or tab.slug == picked]
+    return [Tab("", gettext_lazy("All"), sum(counts.values())), *shown]
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from django.db.models.fields.json import KT
 from django.db.models.functions import Lower
 
 from contacts.blocking import blocked
+from contacts.lookups import Folded
 from contacts.merging import survivors_of
 from contacts.models import Contact
 from crmsync.sync.choices import Decision, LinkState, Reason
@@ -62,7 +63,7 @@ def emails_of(link: ContactLink) -> set[str]:
 
 def have_email_of(links: QuerySet[ContactLink], contacts: QuerySet[Contact]) -> QuerySet[ContactLink]:
     """Those of `links` whose item shares an e-mail, in whichever place on either side, with one of `contacts`."""
-    of_items = {"email": F("email"), **{name: Lower(KT(f"outlook__{name}")) for name in EMAILS[1:]}}
+    of_items = {"email": F("email"), **{name: Folded(KT(f"outlook__{name}")) for name in EMAILS[1:]}}
     of_contacts = [contacts.exclude(**{name: ""}).annotate(found=Lower(name)).values("found") for name in EMAILS]
     either = [Q(**{f"item_{name}__in": found}) for name in of_items for found in of_contacts]
     return links.alias(**{f"item_{name}": it for name, it in of_items.items()}).filter(Q.create(either, connector=Q.OR))
@@ -103,7 +104,7 @@ def decide(link: ContactLink, known: Known) -> Match:
     if people and not open_people:
         return Match(reason=Reason.PRIVACY_BLOCKED, detail=numbers(people))
     if open_people:
-        return among(link, open_people, known, is_oldest)
+        return kept_apart(link, everybody) or among(link, open_people, known, is_oldest)
     if companies := [contact for contact in everybody if not contact.is_person and not contact.is_trashed]:
         return Match(reason=Reason.COMPANY_EMAIL, detail=numbers(companies))
     if everybody:
@@ -117,6 +118,16 @@ def by_another_email(link: ContactLink, known: Known) -> list[Contact]:
     """People of the item's own name with one of its further e-mails, which colleagues often share."""
     found = {contact: None for email in sorted(emails_of(link)) for contact in known.by_email.get(email, ())}
     return [contact for contact in found if contact.is_person and alike(contact.name, link.outlook_name)]
+
+
+def kept_apart(link: ContactLink, everybody: list[Contact]) -> Match | None:
+    """Why the item is nobody else's: of all who have its e-mail, only one who may not be paired has its name too."""
+    namesakes = [contact for contact in everybody if contact.is_person and alike(contact.name, link.outlook_name)]
+    if any(not (contact.is_trashed or contact.privacy_blocked) for contact in namesakes):
+        return None
+    if blocked_ones := [contact for contact in namesakes if not contact.is_trashed]:
+        return Match(reason=Reason.PRIVACY_BLOCKED, detail=numbers(blocked_ones))
+    return Match(reason=Reason.IN_TRASH, detail=numbers(namesakes)) if namesakes else None
 
 
 def among(link: ContactLink, people: list[Contact], known: Known, is_oldest: bool) -> Match:

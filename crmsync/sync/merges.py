@@ -25,13 +25,13 @@ def follow(work: Work) -> None:
     undone = work.links.filter(moved_from__deleted_at=None).exclude(moved_from=None).select_related("moved_from")
     for links in chunks(undone):
         move(work, {link.moved_from.pk: (link, link.moved_from) for link in links}, back=True)
-    there = work.links.filter(contact_id=OuterRef("contact__merged_into_id"), state__in=THERE)
+    there = work.links.filter(contact_id=OuterRef("contact__merged_into_id"), state__in=THERE, gone=False)
     merged = work.links.filter(state__in=(LinkState.LINKED, LinkState.REMOVED), contact__merged_into__isnull=False)
     for links in chunks(merged.exclude(Exists(there)).select_related("contact")):
         survivors = survivors_of(link.contact for link in links)
-        # An item that is there goes before the memory of one that its owner removed.
+        # An item that is there goes before one that its owner has just removed, and that before the memory of one.
         wanted: dict[int, tuple[ContactLink, Contact]] = {}
-        for link in sorted(links, key=lambda link: (link.state != LinkState.LINKED, link.pk)):
+        for link in sorted(links, key=lambda link: (link.state != LinkState.LINKED, link.gone, link.pk)):
             if survivor := survivors.get(link.contact_id):
                 wanted.setdefault(survivor.pk, (link, survivor))
         move(work, wanted)
@@ -42,7 +42,8 @@ def has_to_move(work: Work, link: ContactLink) -> bool:
     if not link.contact.merged_into_id:
         return False
     survivor = survivors_of([link.contact]).get(link.contact_id)
-    return survivor is not None and not work.links.filter(contact=survivor, state__in=THERE).exists()
+    own = work.links.filter(contact=survivor).first() if survivor else None
+    return survivor is not None and (own is None or gives_way(own, link))
 
 
 def move(work: Work, wanted: dict[int, tuple[ContactLink, Contact]], *, back: bool = False) -> None:
@@ -70,7 +71,10 @@ def move(work: Work, wanted: dict[int, tuple[ContactLink, Contact]], *, back: bo
 
 def gives_way(rival: ContactLink, link: ContactLink) -> bool:
     """Whether the contact's own link says less than the one that it could have."""
-    return rival.state not in THERE and (rival.state != LinkState.REMOVED or link.state == LinkState.LINKED)
+    if rival.state in THERE and not rival.gone:
+        return False
+    is_memory = rival.gone or rival.state == LinkState.REMOVED
+    return not is_memory or (link.state == LinkState.LINKED and not link.gone)
 
 
 def follow_words(work: Work) -> None:

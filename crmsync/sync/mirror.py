@@ -149,6 +149,8 @@ def take_in(link: ContactLink, item: OutlookItem) -> None:
     link.outlook = filled(item.fields) if differs else None
     kept_out = waited or bool(link.kept_out)
     link.dirty = link.dirty or differs or came_back or kept_out or link.problem in INTRINSIC or link.private
+    if link.problem == Reason.BROKEN:
+        link.note_problem("")
 
 
 def read_extras(work: Work) -> None:

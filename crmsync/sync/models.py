@@ -30,7 +30,7 @@ from crmsync.sync.choices import (
 )  # fmt: skip
 from crmsync.sync.differences import Difference  # noqa: F401  # here Django looks for an app's models
 from crmsync.sync.erasures import ErasedCopy, Erasure  # noqa: F401  # for the same reason, as those further down
-from crmsync.sync.fields import complete, filled, fingerprint, with_positions
+from crmsync.sync.fields import NAME_PARTS, complete, filled, fingerprint, with_positions
 from crmsync.sync.leave import Leave
 from crmsync.sync.rulings import Ruling  # noqa: F401
 from crmsync.sync.subscription import Subscription  # noqa: F401
@@ -127,8 +127,12 @@ class ContactLink(models.Model):
 
     @property
     def left_alone(self) -> set[str]:
-        """The fields that stay as they are on both sides until Outlook's value is mended; a list is one, whole."""
-        return with_positions(self.kept_out)
+        """The fields that stay as they are on both sides until Outlook's value is mended; a list is one, whole.
+
+        So is a name: with any part of it the display name is sent, which has to have the others.
+        """
+        names = with_positions(self.kept_out)
+        return names | NAME_PARTS if names & NAME_PARTS else names
 
     def note_problem(self, reason: str, detail: str = "") -> bool:
         """Set (without saving) why this is left out, '' for nothing. Returns whether that is news."""

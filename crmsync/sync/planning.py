@@ -65,8 +65,6 @@ def since(work: Work) -> datetime | None:
 
 def look_again_at_items(work: Work, *, everything: bool) -> None:
     """Mark the items that are only in Outlook and for which something may have changed in the CRM."""
-    if work.is_preview and not everything:
-        return
     items = work.links.filter(state=LinkState.SEEN, dirty=False).exclude(problem__in=INTRINSIC)
     if not everything:
         items = have_email_of(items, Contact.objects.filter(modified_at__gte=since(work)))
@@ -118,7 +116,8 @@ def plan_pair(sheet: Sheet, link: ContactLink, twins: Twins) -> None:
     contact = link.contact
     if frozen := why_passed_over(link):
         link.contact_version, link.dirty = contact.version, False
-        sheet.leave_out(frozen, side=Side.OUTLOOK, link=link, contact=contact)
+        detail = link.problem_detail if frozen == link.problem else ""
+        sheet.leave_out(frozen, detail, side=Side.OUTLOOK, link=link, contact=contact)
         return
     crm, outlook, base = both_sides(link, sync_notes=sheet.work.setup.sync_notes)
     rules = rules_for(sheet.work.setup, link)
@@ -155,8 +154,11 @@ def why_frozen(link: ContactLink) -> str:
 def why_passed_over(link: ContactLink) -> str:
     """Why nothing is planned for a pair, '' for no reason: a frozen one, unless one of its sides has gone.
 
-    What somebody writes into a private item is their own, and no edit that brings a contact back from the trash.
+    What somebody writes into a private item is their own, and no edit that brings a contact back from the trash. What a
+    broken one holds nobody knows.
     """
+    if link.problem == Reason.BROKEN and not link.gone:
+        return Reason.BROKEN
     frozen = why_frozen(link)
     is_own = frozen == Reason.PRIVATE and link.outlook is not None
     return frozen if not link.gone and (is_own or not link.contact.is_trashed) else ""

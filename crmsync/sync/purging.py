@@ -12,6 +12,7 @@ from django.db.models import Exists, OuterRef
 from contacts.models import Contact, ContactType
 from crmsync.sync.choices import LinkState
 from crmsync.sync.fields import EMAILS
+from crmsync.sync.matching import alike, emails_of, have_email_of
 from crmsync.sync.models import ContactLink
 from crmsync.sync.work import chunks
 
@@ -29,12 +30,14 @@ def purge(contacts: list[Contact], now: datetime) -> int:
     people = Contact.objects.filter(company_id=OuterRef("pk"))
     free = Contact.objects.expired(now).filter(pk__in=[contact.pk for contact in contacts])
     locked = list(free.exclude(Exists(there)).exclude(Exists(people)).select_for_update(of=["self"]))
-    emails = {email for contact in locked for email in emails_of(contact)}
-    seen = set(ContactLink.objects.filter(state=LinkState.SEEN, email__in=emails).values_list("email", flat=True))
-    gone = [contact.pk for contact in locked if not emails_of(contact) & seen]
+    seen = ContactLink.objects.filter(state=LinkState.SEEN)
+    items = list(have_email_of(seen, Contact.objects.filter(pk__in=[contact.pk for contact in locked])))
+    gone = [contact.pk for contact in locked if not any(is_of(item, contact) for item in items)]
     Contact.objects.filter(pk__in=gone).delete()
     return len(gone)
 
 
-def emails_of(contact: Contact) -> set[str]:
-    return {getattr(contact, name).lower() for name in EMAILS} - {""}
+def is_of(item: ContactLink, contact: Contact) -> bool:
+    """Whether an item that is paired with nobody stands for the contact, by the rules of a first sight."""
+    emails = {getattr(contact, name).lower() for name in EMAILS} - {""}
+    return item.email in emails or (bool(emails & emails_of(item)) and alike(contact.name, item.outlook_name))

@@ -14,6 +14,7 @@ from contacts.models import Contact, NumberSeries
 from crmsync.sync.choices import Action, Cause, ChangeOutcome, LinkState, Reason, Side
 from crmsync.sync.fields import BY_NAME, NAMES, complete, filled, fingerprint, same, with_positions
 from crmsync.sync.mapping import OutlookItem, contact_fields, contact_values, read_whole
+from crmsync.sync.models import ContactLink
 from crmsync.sync.slots import Broken
 from crmsync.sync.undone import keep_out, let_go, meet_again
 from crmsync.sync.units import Unit, seen
@@ -68,7 +69,7 @@ def write_crm(work: Work, units: list[Unit]) -> None:
 def forget_deleted(unit: Unit) -> None:
     """The trash has deleted the contact since the plan: there is nobody left to write, nor a link of theirs."""
     unit.close(ChangeOutcome.STALE, Reason.EDITED_MEANWHILE)
-    unit.link = unit.contact = None
+    unit.link = unit.contact = unit.call = None
     for row in unit.rows.values():
         row.contact = row.link = None
 
@@ -201,8 +202,7 @@ def take_answer(unit: Unit, item: OutlookItem) -> None:
         row.outlook_id = item.id
     if row.action == Action.LINK:
         link.contact, link.linked_at = unit.contact, timezone.now()
-    if row.action == Action.CREATE or (link.own_key and link.own_key == link.change_key):
-        link.own_key = item.change_key
+    is_ours = row.action == Action.CREATE or (link.own_key and link.own_key == link.change_key)
     link.state, link.outlook_id, link.change_key = LinkState.LINKED, item.id, item.change_key
     link.raw, link.kept_out = item.raw, kept_out
     link.email, link.outlook_name = item.email, item.name
@@ -217,7 +217,9 @@ def take_answer(unit: Unit, item: OutlookItem) -> None:
     agreed |= {name: "" for name in planned if BY_NAME[name].in_list and not row.fields[name][1]}
     agree(unit, agreed, sent=planned)
     if fingerprint(answered) != fingerprint(complete(link.base_outlook)):
-        link.outlook, link.dirty = filled(answered), True
+        link.outlook, link.dirty = filled(answered), True  # somebody has been at it since it was read
+    elif is_ours:
+        link.own_key = item.change_key
 
 
 def agree(unit: Unit, outlook: dict[str, str], *, sent: set[str]) -> None:
@@ -226,7 +228,7 @@ def agree(unit: Unit, outlook: dict[str, str], *, sent: set[str]) -> None:
     taken_over = unit.crm and unit.crm.outcome == ChangeOutcome.DONE and unit.crm.action != Action.CREATE
     old_crm, old_outlook = complete(link.base_crm), complete(link.base_outlook)
     crm = contact_fields(contact)
-    if not (unit.outlook and "notes" in sent):
+    if not (unit.outlook and "notes" in sent) or (unit.creates_item and unit.outlook.cause == Cause.UNDONE):
         crm["notes"] = old_crm["notes"]
     elif unit.outlook.cause != Cause.UNDONE:  # after an undo each side's own note is what was agreed
         crm["notes"] = unit.outlook.fields["notes"][1]
@@ -249,13 +251,15 @@ def record_failure(unit: Unit, error: ItemError) -> None:
     """One item failed: say why, keep what both sides agreed on, and have the next run look at it again."""
     link = unit.link
     link.dirty = True
+    if link.contact_id and unit.crm is not None and unit.crm.outcome == ChangeOutcome.DONE:
+        agree_on_written(unit)
     if isinstance(error, OutcomeUnknown):
         link.intended_at, link.missing = timezone.now(), bool(link.outlook_id)
         link.note_problem(Reason.NO_ANSWER)
         unit.close(ChangeOutcome.STALE, Reason.NO_ANSWER, side=Side.OUTLOOK)
         return
     if link.state == LinkState.CREATING:
-        link.state, link.base_crm, link.base_outlook, link.fingerprint = LinkState.LEFT_OUT, {}, {}, ""
+        take_intent_back(link)
     if isinstance(error, NotFound | ChangedMeanwhile):
         link.missing = bool(link.outlook_id)  # the next run asks for it before it believes anything
         reason = Reason.GONE if isinstance(error, NotFound) else Reason.EDITED_MEANWHILE
@@ -263,8 +267,14 @@ def record_failure(unit: Unit, error: ItemError) -> None:
     else:
         link.note_problem(Reason.REFUSED, str(error))
         unit.close(ChangeOutcome.FAILED, Reason.REFUSED, str(error), side=Side.OUTLOOK)
-    if link.contact_id and unit.crm is not None and unit.crm.outcome == ChangeOutcome.DONE:
-        agree_on_written(unit)
+
+
+def take_intent_back(link: ContactLink) -> None:
+    """The item was not made. Where it was to take the place of one that is gone, that is still to be done, in the
+    filter or not; anybody else is only in the CRM."""
+    link.gone = bool(link.linked_at and link.contact_id)
+    link.state = LinkState.LINKED if link.gone else LinkState.LEFT_OUT
+    link.base_crm, link.base_outlook, link.fingerprint = {}, {}, ""
 
 
 def agree_on_written(unit: Unit) -> None:

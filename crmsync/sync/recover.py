@@ -15,7 +15,7 @@ from crmsync.sync.fields import complete, fingerprint
 from crmsync.sync.mapping import read_whole
 from crmsync.sync.mirror import take_in
 from crmsync.sync.models import ContactLink, SyncChange
-from crmsync.sync.record import LINK_COLUMNS
+from crmsync.sync.record import LINK_COLUMNS, take_intent_back
 from crmsync.sync.slots import Broken
 from crmsync.sync.work import Work, chunks
 from exchange_setup.graph.batch import LARGEST
@@ -45,7 +45,7 @@ def look_after(work: Work, link: ContactLink, answer: dict[str, Any] | ItemError
     if found:
         adopt(work, link, found[0])
     elif link.intended_at is None or link.intended_at < timezone.now() - VISIBLE_AFTER:
-        link.state, link.base_crm, link.base_outlook, link.fingerprint = LinkState.LEFT_OUT, {}, {}, ""
+        take_intent_back(link)
         link.dirty = True
         link.save(update_fields=LINK_COLUMNS)
 
@@ -62,7 +62,8 @@ def adopt(work: Work, link: ContactLink, item: dict[str, Any]) -> None:
         take_in(link, read_whole(item))
     except Broken:
         link.change_key = ""
-    link.own_key = link.change_key if link.outlook is None else ""  # where it differs, the user has been at it already
+    # Where it differs the user has been at it already: made by us, but no version of it is ours alone.
+    link.own_key = (link.change_key if link.outlook is None else "") or str(link.marker)
     link.missing = True  # as with any item that we created
     link.save(update_fields=LINK_COLUMNS)
     journal(work, link)

@@ -27,7 +27,8 @@ def reset_links(setup: ExchangeSync) -> None:
     try:
         with transaction.atomic():
             lock = SyncRun.objects.create(setup=setup, kind=Kind.FULL, trigger=Trigger.MANUAL)
-            setup.links.exclude(state__in=(LinkState.SEEN, LinkState.REMOVED)).delete()
+            paired = setup.links.exclude(state__in=(LinkState.SEEN, LinkState.REMOVED))
+            paired.exclude(state=LinkState.CREATING, contact=None).delete()  # but not what finds an erased one's copy
             ExchangeSync.objects.filter(pk=setup.pk).update(**begin_afresh(setup))
             lock.delete()
     except IntegrityError as error:

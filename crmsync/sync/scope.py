@@ -71,16 +71,18 @@ def with_scope(setup: ExchangeSync, links: QuerySet[ContactLink]) -> QuerySet[Co
 def first_with_email(setup: ExchangeSync, emails: Iterable[str], run: SyncRun | None = None) -> dict[str, str]:
     """Which contact's number goes to Outlook for each e-mail: one that is there already, else the lowest.
 
-    What `run` has planned already counts as being there. Who was removed there and is not put back does not go.
+    What `run` has planned already counts as being there; whose item is gone goes after that. Who was removed there and
+    is not put back does not go.
     """
-    held = Exists(setup.links.filter(contact_id=OuterRef("pk"), state__in=HELD))
+    links = setup.links.filter(contact_id=OuterRef("pk"), state__in=HELD)
+    held, there = Exists(links), Exists(links.filter(gone=False))
     planned: Any = Value(False)
     if run is not None:
         planned = Exists(run.planned.filter(contact_id=OuterRef("pk"), action__in=(Action.LINK, Action.CREATE)))
     may_go = Q(pk__in=wanted(setup).filter(pk__in=Contact.objects.reachable())) | Q(held=True)
-    rows = Contact.objects.alive().annotate(email_lower=Lower("email"), held=held, planned=planned)
+    rows = Contact.objects.alive().annotate(email_lower=Lower("email"), held=held, there=there, planned=planned)
     rows = rows.filter(Q(planned=True) | ~Exists(stay_out(setup, run).filter(contact_id=OuterRef("pk"))))
-    rows = rows.filter(email_lower__in=emails).filter(may_go).order_by("-held", "-planned", "number")
+    rows = rows.filter(email_lower__in=emails).filter(may_go).order_by("-there", "-planned", "-held", "number")
     first: dict[str, str] = {}
     for email, number in rows.values_list("email_lower", "number"):
         first.setdefault(email, number)

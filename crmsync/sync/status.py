@@ -18,12 +18,12 @@ from crmsync.sync.models import SyncRun
 from crmsync.sync.secret import days_left, threshold
 from crmsync.sync.subscribing import address
 from crmsync.sync.subscription import Subscription
+from crmsync.sync.tables import DAY
 from crmsync.sync.templatetags.sync import RUN_LOOKS
 from crmsync.sync.vitals import Vitals
 from crmsync.sync.words import Text
 from exchange_setup.models import ExchangeSync
 
-DAY = timedelta(days=1)
 SLOWEST = 20
 DAYS_LEFT = ngettext_lazy("Expires in %(shown)s day", "Expires in %(shown)s days", "count")
 TOLD = ngettext_lazy(
@@ -171,7 +171,11 @@ def of_secret(days: int | None) -> Sign:
 def by_health(now: datetime) -> list[Share]:
     """How many mailboxes there are of each health."""
     counts = dict(mailboxes(now).order_by().values_list("health").annotate(number=Count("pk")))
-    return [Share(health.value, health.label, *LOOKS[health], counts.get(health, 0)) for health in Health]
+    found = [(health, counts.get(health, 0), *LOOKS[health]) for health in Health]
+    return [
+        Share(health.value, health.label, icon, tone if count else "muted", count)
+        for health, count, icon, tone in found
+    ]
 
 
 def runs_of_the_day(now: datetime) -> tuple[list[Share], int]:

@@ -4,10 +4,12 @@ Every list costs the same few queries whatever its length: pages go by id, never
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Self
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
 from crmsync.sync import reasons, words
@@ -143,26 +145,34 @@ SHOWN_RUNS: dict[str, Text] = {
     Outcome.FAILED: gettext_lazy("Failed"),
     Outcome.CANCELLED: gettext_lazy("Cancelled"),
 }
+DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class PickedRuns:
-    """Which runs the activity log shows: one of SHOWN_RUNS or any outcome; mine, or for administrators everybody's."""
+    """Which runs the activity log shows: one of SHOWN_RUNS or any outcome; mine, or for administrators everybody's.
+
+    `of_day` leaves those of the last 24 hours.
+    """
 
     user: AbstractBaseUser
     show: str
     everybody: bool
+    of_day: bool
 
     @classmethod
     def from_params(cls, params: Params, user: AbstractBaseUser) -> Self:
         show = params.get("show", "")
         everybody = params.get("of") == "everybody" and getattr(user, "is_administrator", False)
-        return cls(user, show if show in (*SHOWN_RUNS, *Outcome.values) else "", everybody)
+        shown = show if show in (*SHOWN_RUNS, *Outcome.values) else ""
+        return cls(user, shown, everybody, params.get("since") == "day")
 
     @property
     def runs(self) -> QuerySet[SyncRun]:
         scope = SyncRun.objects.visible_to if self.everybody else SyncRun.objects.mine
         runs = scope(self.user).select_related("setup__user", "requested_by")
+        if self.of_day:
+            runs = runs.filter(created_at__gt=timezone.now() - DAY)
         if self.show == "changed":
             return runs.filter(Exists(SyncChange.objects.filter(run=OuterRef("pk"), outcome=ChangeOutcome.DONE)))
         return runs.filter(outcome=self.show) if self.show else runs

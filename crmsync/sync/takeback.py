@@ -30,6 +30,7 @@ class Known:
     elsewhere: set[int]  # contacts that a colleague's sync has paired with an item of theirs
     survivors: set[int]  # contacts that others were merged into
     undone: set[int]
+    user: int  # whose mailbox it is
     sync_notes: bool
 
 
@@ -169,6 +170,8 @@ def trash(facts: Facts) -> Step:
     contact = facts.contact
     if contact is None or contact.is_trashed or not contact.is_person or contact.pk in facts.known.survivors:
         return facts.changed()
+    if facts.change.action == Action.CREATE and contact.salesperson_id != facts.known.user:
+        return facts.changed()  # it has been handed over
     crm, after = contact_fields(contact), facts.after
     names = facts.fields if facts.change.action == Action.UPDATE else NAMES
     if changed := [name for name in names if not same(name, crm[name], after[name])]:

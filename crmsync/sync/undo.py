@@ -109,6 +109,7 @@ def look_up(work: Work, changes: list[SyncChange]) -> Known:
         elsewhere=set(paired.exclude(run__setup=work.setup).values_list("contact_id", flat=True)),
         survivors=set(Contact.objects.filter(merged_into__in=ids).values_list("merged_into_id", flat=True)),
         undone=set(undone.values_list("undoes_id", flat=True)),
+        user=work.setup.user_id,
         sync_notes=work.setup.sync_notes,
     )
 

@@ -42,11 +42,18 @@ def note_unheard(work: Work) -> None:
                 take_out(row.link, row.contact)
         with transaction.atomic():
             work.lease.hold()
-            paired = {row.contact_id for row in done if row.action == Action.LINK}
-            work.links.filter(contact__in=paired).exclude(state__in=LIVE).delete()
+            work.make_way(row.link for row in done if row.action == Action.LINK)
             store([row.link for row in done if row.link_id not in ended], LINK_COLUMNS)
             record(done)
             ContactLink.objects.filter(pk__in=ended).delete()
+            note_wanted_again(work, [row.contact_id for row in done if row.forget])
+
+
+def note_wanted_again(work: Work, contacts: list[int]) -> None:
+    """Of those whom we have taken out of Outlook, see to it that nobody is forgotten whom their user wants there again.
+    At most one query where there is nobody."""
+    if contacts:
+        work.look_again_at(work.in_filter().filter(pk__in=contacts).order_by("pk").values_list("pk", flat=True))
 
 
 def unheard_of(work: Work) -> QuerySet[SyncChange]:
@@ -70,7 +77,8 @@ def unheard_of(work: Work) -> QuerySet[SyncChange]:
 def pairs_to_be(work: Work, rows: list[SyncChange]) -> set[int]:
     """The contacts among those that `rows` were to pair that have no item in Outlook yet. At most one query."""
     contacts = {row.contact_id for row in rows if row.action == Action.LINK and row.contact_id}
-    taken = work.links.filter(contact__in=contacts, state__in=LIVE) if contacts else ContactLink.objects.none()
+    live = work.links.filter(state__in=LIVE, gone=False)
+    taken = live.filter(contact__in=contacts) if contacts else ContactLink.objects.none()
     return contacts - set(taken.values_list("contact", flat=True))
 
 
@@ -105,6 +113,12 @@ def was_carried_out(row: SyncChange, pairing: set[int]) -> bool:
     return True
 
 
+def shows(link: ContactLink, row: SyncChange) -> bool:
+    """Whether the item still holds what `row` is to take over from it."""
+    outlook = held(link)
+    return all(same(name, outlook[name], after) for name, (_, after) in row.fields.items() if name in BY_NAME)
+
+
 def agree_on_written(row: SyncChange, planned: Mapping[str, str] | None) -> None:
     """Set (without saving) that the sides have agreed on what was written; in a pair that was made by it, on all else
     too, for that they held alike: what the contact held as it was `planned`.
@@ -127,11 +141,12 @@ def agree_on_written(row: SyncChange, planned: Mapping[str, str] | None) -> None
 
 
 def record(done: list[SyncChange]) -> None:
-    """Say so in the journal, where the former runs' counts follow; what the same runs plan for the CRM still holds."""
+    """Say so in the journal, where the former runs' counts follow; what the same runs plan for the CRM still holds,
+    but for what its owner has edited since."""
     for row in done:
-        SyncChange.objects.filter(run=row.run_id, link=row.link_id, outcome__in=WAITING).exclude(pk=row.pk).update(
-            change_key=row.link.change_key
-        )
+        others = SyncChange.objects.filter(run=row.run_id, link=row.link_id, outcome__in=WAITING).exclude(pk=row.pk)
+        still_so = [other.pk for other in others if shows(row.link, other)]
+        SyncChange.objects.filter(pk__in=still_so).update(change_key=row.link.change_key)
     told = {"outcome": ChangeOutcome.DONE, "reason": "", "applied_at": timezone.now()}
     SyncChange.objects.filter(pk__in=[row.pk for row in done]).update(**told)
     for run in SyncRun.objects.filter(pk__in={row.run_id for row in done}, finished_at__isnull=False):

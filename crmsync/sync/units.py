@@ -9,7 +9,8 @@ from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from contacts.models import Contact
-from crmsync.sync.choices import Action, Cause, ChangeOutcome, LinkState, Reason, Side
+from crmsync.sync.alone import why_waiting
+from crmsync.sync.choices import Action, Cause, ChangeOutcome, Decision, LinkState, Reason, Side
 from crmsync.sync.fields import complete, filled
 from crmsync.sync.mapping import CATEGORY, categories_of, contact_fields, item_body, stamp, stamped
 from crmsync.sync.models import ContactLink, SyncChange
@@ -33,7 +34,8 @@ class Unit:
     rivals: list[ContactLink] = field(default_factory=list)
     never: bool = False
     wanted: bool = False
-    has_twin: bool = False  # what is to be created, somebody has made in Outlook by hand since the plan
+    has_twin: bool = False  # somebody has made an item of the contact by hand since, and that matters here
+    is_refused: bool = False  # an item that is only in Outlook, and of which its owner has said since that it stays so
 
     @property
     def outlook(self) -> SyncChange | None:
@@ -50,6 +52,12 @@ class Unit:
     @property
     def creates_item(self) -> bool:
         return bool(self.outlook and self.outlook.action == Action.CREATE)
+
+    @property
+    def minds_twins(self) -> bool:
+        """Whether it matters that there is another item of the contact: one is created, or was the only one."""
+        trashed = self.crm and (self.crm.action, self.crm.cause) == (Action.DELETE, Cause.REMOVED_IN_OUTLOOK)
+        return self.creates_item or bool(trashed)
 
     @property
     def leaves(self) -> bool:
@@ -110,14 +118,25 @@ def load(work: Work, units: list[Unit]) -> None:
             held = of_contact.get(unit.contact.pk, [])
             unit.rivals = [link for link in held if unit.link is None or link.pk != unit.link.pk]
             unit.never, unit.wanted = unit.contact.never, unit.contact.pk in wanted
+        unit.is_refused = unit.link is not None and refuses(work, unit)
     note_twins(work, units)
 
 
+def refuses(work: Work, unit: Unit) -> bool:
+    """Whether the item's owner has it kept out of the CRM, or has taken back that it may come in."""
+    match unit.first_row.cause:
+        case Cause.FIRST_SIGHT:
+            return unit.link.decision == Decision.KEEP_OUT
+        case Cause.NEW_IN_OUTLOOK:
+            return unit.link.decision == Decision.KEEP_OUT or bool(why_waiting(work, unit.link))
+    return False
+
+
 def note_twins(work: Work, units: list[Unit]) -> None:
-    """Mark those that would create an item beside one that somebody has made by hand. At most one query."""
-    creating = [unit for unit in units if unit.creates_item and unit.contact is not None and unit.contact.email]
-    items = unpaired_items(work, [unit.contact.email.lower() for unit in creating]) if creating else {}
-    for unit in creating:
+    """Mark those that overlook an item that somebody has made by hand. At most one query."""
+    asking = [unit for unit in units if unit.minds_twins and unit.contact is not None and unit.contact.email]
+    items = unpaired_items(work, [unit.contact.email.lower() for unit in asking]) if asking else {}
+    for unit in asking:
         unit.has_twin = unit.contact.email.lower() in items
 
 
@@ -137,7 +156,7 @@ def why_stale(unit: Unit) -> str:
     pairs = row.action == Action.LINK  # with a new item, in place of one that is gone
     if unit.has_twin or any(rival.state in LIVE and not (pairs and rival.gone) for rival in unit.rivals):
         return Reason.EDITED_MEANWHILE
-    if (unit.creates_item and unit.never) or (unit.leaves and unit.wanted):
+    if ((unit.creates_item or pairs) and unit.never) or (unit.leaves and unit.wanted) or unit.is_refused:
         return Reason.EDITED_MEANWHILE
     if row.action == Action.CREATE and row.side == Side.CRM and (link is None or link.contact_id):
         return Reason.EDITED_MEANWHILE
@@ -176,16 +195,20 @@ def intend(work: Work, unit: Unit, wanted: dict[str, str]) -> None:
     """Prepare the link of an item to be created: its marker is stored first, and finds the item after a crash."""
     link = unit.link or next(iter(unit.rivals), None) or ContactLink(setup=work.setup, contact=unit.contact)
     unit.link, unit.rivals = link, [rival for rival in unit.rivals if rival is not link]
-    crm = contact_fields(unit.contact)
-    crm["notes"] = wanted.get("notes", "")
+    is_undo = unit.outlook.cause == Cause.UNDONE
+    crm, note = contact_fields(unit.contact), wanted.get("notes", "")
+    if not is_undo or note != crm["notes"]:
+        crm["notes"] = "" if is_undo else note  # what an undo brings back may be its owner's own
+    # What an undo puts back is there whatever the filter says, even while the contact is in the trash; and what takes
+    # the place of an item that is gone, though its contact never was in the filter.
+    if is_undo or link.state != LinkState.LINKED:
+        link.was_in_filter = not is_undo
+    link.left_by_undo = is_undo and unit.contact.is_trashed
     link.state, link.outlook_id, link.change_key, link.marker = LinkState.CREATING, "", "", uuid.uuid4()
     link.own_key = ""
     link.base_crm, link.base_outlook, link.outlook = filled(crm), filled(wanted), None
     link.contact_version = unit.contact.version
     link.raw, link.kept_out, link.gone, link.missing = {}, {}, False, False
-    # What an undo puts back is there whatever the filter says, even while the contact is in the trash.
-    link.was_in_filter = unit.outlook.cause != Cause.UNDONE
-    link.left_by_undo = not link.was_in_filter and unit.contact.is_trashed
     page = f"{work.contact_url}{unit.contact.number}/" if work.contact_url else ""
     body = stamp({**item_body(wanted, complete(wanted), {}), "categories": [CATEGORY]}, link.marker, page)
     unit.call = Create(work.setup.folder_id, body)

@@ -127,8 +127,11 @@ def compare_unseen(work: Work, tally: Tally, links: list[ContactLink]) -> None:
     rows: list[Difference] = []
     for start in range(0, len(links), BATCH):
         asked = links[start : start + BATCH]
-        answers = work.graph.batch([Get(link.outlook_id, expand=True) for link in asked])
-        for link, answer in zip(asked, answers, strict=True):
+        known = [link for link in asked if link.outlook_id]  # without one it is still to be made again
+        answers = work.graph.batch([Get(link.outlook_id, expand=True) for link in known])
+        found = dict(zip((link.pk for link in known), answers, strict=True))
+        for link in asked:
+            answer = found.get(link.pk, NotFound())
             if isinstance(answer, dict) and answer.get("parentFolderId") == work.setup.folder_id:
                 rows += compare_pair(work, tally, link, readable(answer))
                 continue

@@ -112,8 +112,14 @@ class Answer:
         found = verdict(self.contact, self.facts)
         if self.mine:
             return found
-        reason = "" if found.reason in ONLY_THEIRS else found.reason
+        reason = "" if self.is_theirs(found.reason) else found.reason
         return Verdict(found.state, reason, ", ".join(found.named), found.held_run)
+
+    def is_theirs(self, reason: str) -> bool:
+        """Whether such a reason is what the owner's Outlook holds, perhaps what is the matter with an item there."""
+        stranger = self.facts.stranger if self.facts else None
+        is_about_item = stranger is not None and reason == stranger.problem
+        return reason in ONLY_THEIRS or (is_about_item and not unfit(self.contact, self.facts.choice))
 
     @property
     def is_hidden(self) -> bool:
@@ -165,7 +171,7 @@ class Answer:
         if run is None:
             return None
         row = run.changes.filter(contact=self.contact).order_by("-id").first()
-        hidden = row is not None and not self.mine and row.reason in ONLY_THEIRS
+        hidden = row is not None and not self.mine and self.is_theirs(row.reason)
         return LastLook(run, None if hidden else row)
 
     @cached_property

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from contacts.models import Contact
 from crmsync.sync import scope
-from crmsync.sync.choices import Kind, Preference
+from crmsync.sync.choices import Kind, LinkState, Preference
 from crmsync.sync.lease import Lease
 from crmsync.sync.models import ContactLink, SyncRun
 from crmsync.sync.scope import HELD
@@ -52,6 +52,11 @@ class Work:
         others = self.links.filter(contact__in={link.contact_id for link in taking}).exclude(state__in=HELD, gone=False)
         if taking:
             others.exclude(pk__in=[link.pk for link in taking if link.pk]).delete()
+
+    def look_again_at(self, contacts: Iterable[int]) -> None:
+        """Have the next plan look at these contacts, by their keys, of whom nothing is noted, whatever the dates."""
+        links = [ContactLink(setup=self.setup, contact_id=pk, state=LinkState.LEFT_OUT, dirty=True) for pk in contacts]
+        ContactLink.objects.bulk_create(links, ignore_conflicts=True)
 
     @property
     def contact_url(self) -> str:

@@ -1,12 +1,17 @@
 """The few things that the shell's partials need beyond Django's own tags."""
 
+from datetime import datetime, timedelta
+
 from django import forms, template
+from django.contrib.humanize.templatetags.humanize import NaturalTimeFormatter, naturaltime
 from django.contrib.messages import constants
 from django.contrib.messages.storage.base import Message
 from django.forms.boundfield import BoundField
 from django.template.context import Context
+from django.utils import timezone
 from django.utils.html import conditional_escape, format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.timesince import timesince, timeuntil
 
 from crmsync.rail import place_of
 from crmsync.users.kept_forms import OWNER, signed
@@ -49,7 +54,9 @@ def form_owner(context: Context) -> SafeString:
 @register.simple_tag(takes_context=True)
 def rail_place(context: Context) -> str:
     """Which entry of the rail the page belongs to; "" where nobody asked for a page."""
-    return place_of(getattr(context.get("request"), "resolver_match", None))
+    match = getattr(context.get("request"), "resolver_match", None)
+    is_administrator = getattr(context.get("user"), "is_administrator", False)
+    return place_of(match, is_administrator=is_administrator, of_another=context.get("mine") is False)
 
 
 @register.filter
@@ -62,6 +69,19 @@ def is_check(field: BoundField) -> bool:
 def error_id(field: BoundField) -> str:
     """The id under which Django's aria-describedby looks for the field's errors."""
     return f"{field.auto_id}_error" if field.auto_id else ""
+
+
+@register.filter
+def ago(when: datetime) -> str:
+    """How long ago it was, or how soon it will be, in its largest unit: "3 weeks ago"."""
+    now, words = timezone.now(), NaturalTimeFormatter
+    if abs(now - when) < timedelta(days=1):
+        return naturaltime(when)
+    if when < now:
+        pattern, age = words.time_strings["past-day"], timesince(when, now, time_strings=words.past_substrings, depth=1)
+    else:
+        pattern, age = words.time_strings["future-day"], timeuntil(when, now, words.future_substrings, depth=1)
+    return pattern % {"delta": age}
 
 
 @register.filter

@@ -35,11 +35,17 @@ class InOurWords:
             field.widget.attrs.pop("placeholder", None)
 
 
-def forgotten() -> str:
-    """What to do about a forgotten password: a mail where mail is sent, an administrator where it is not."""
-    if not settings.EMAIL_IS_SENT:
-        return gettext("Forgotten it? An administrator can give you a link to set a new one.")
-    return format_html('<a href="{}">{}</a>', reverse("account_reset_password"), gettext("Forgotten it?"))
+def forgotten(user: User | None = None) -> str:
+    """What to do about a forgotten password: a mail where mail is sent, else a link by an administrator.
+
+    `user` is who asks, where that is known: an administrator makes it themselves.
+    """
+    if settings.EMAIL_IS_SENT:
+        return format_html('<a href="{}">{}</a>', reverse("account_reset_password"), gettext("Forgotten it?"))
+    if user and user.is_administrator:
+        text = gettext("Make a password link on your user card.")
+        return format_html('{} <a href="{}">{}</a>', gettext("Forgotten it?"), user.get_absolute_url(), text)
+    return gettext("Forgotten it? An administrator can give you a link to set a new one.")
 
 
 class SignInForm(InOurWords, LoginForm):
@@ -71,7 +77,7 @@ class PasswordChangeForm(InOurWords, ChangePasswordForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["oldpassword"].help_text = forgotten()
+        self.fields["oldpassword"].help_text = forgotten(self.user)
 
 
 class FirstPasswordForm(InOurWords, SetPasswordForm):
@@ -83,7 +89,7 @@ class PasswordOnceMoreForm(InOurWords, ReauthenticateForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["password"].help_text = forgotten()
+        self.fields["password"].help_text = forgotten(self.user)
 
 
 class UserForm(forms.ModelForm):

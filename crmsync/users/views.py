@@ -5,6 +5,7 @@ from typing import Any
 from allauth.account.adapter import get_adapter
 from allauth.account.forms import default_token_generator
 from allauth.account.utils import user_pk_to_url_str
+from allauth.account.views import PasswordResetDoneView
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -107,6 +108,11 @@ def password_link(request: HttpRequest, pk: int) -> HttpResponse:
         "days": settings.PASSWORD_RESET_TIMEOUT // 86_400,
     }
     return render(request, "users/password_link.html", context)
+
+
+def password_reset_done(request: HttpRequest) -> HttpResponse:
+    """allauth's page, which promises a mail only where mail is sent."""
+    return PasswordResetDoneView.as_view(extra_context={"mail_is_sent": settings.EMAIL_IS_SENT})(request)
 
 
 @login_required

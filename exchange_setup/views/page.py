@@ -170,7 +170,7 @@ def rules_summary(setup: ExchangeSync) -> Text:
     usual = {name: ExchangeSync._meta.get_field(name).default for name in RULES}
     count = sum(getattr(setup, name) != value for name, value in usual.items())
     if not count:
-        return _("As usual")
+        return _("The CRM wins; deleted contacts stay out; notes stay in the CRM")
     return ngettext("%(count)s rule differs from the usual", "%(count)s rules differ from the usual", count) % {
         "count": count
     }
