@@ -99,7 +99,7 @@ def test_one_after_the_other_is_decided_with_the_keyboard(
 
     page.get_by_role("link", name="Decided 1").click()
     page.get_by_role("button", name="Undo: Grandma").click()
-    expect(page.get_by_role("heading", name="Nothing here")).to_be_visible()
+    expect(page.get_by_role("heading", name="Nothing that you decided waits")).to_be_visible()
     held[0].refresh_from_db()
     assert (held[0].decision, held[0].problem) == ("", "held_for_review")
 
@@ -118,7 +118,7 @@ def test_before_many_are_decided_the_page_asks(
     page.get_by_role("button", name="Add all 3 to the CRM").click()
     question.get_by_role("button", name="Add all 3 to the CRM").click()
     expect(page.locator(".toast-card")).to_contain_text("3 contacts are decided.")
-    expect(page.get_by_role("heading", name="Nothing here")).to_be_visible()
+    expect(page.get_by_role("heading", name="Nobody is left out for this reason.")).to_be_visible()
     assert ContactLink.objects.filter(decision="let_in").count() == 3
 
 
