@@ -13,7 +13,7 @@ from crmsync.sync.models import ContactLink, SyncRun
 from exchange_setup.models import ExchangeSync
 from tests import browser
 from tests.browser import BROWSER, barriers, violations
-from tests.factories import CompanyFactory, LinkFactory, PersonFactory, SetupFactory
+from tests.factories import ChangeFactory, CompanyFactory, LinkFactory, PersonFactory, SetupFactory
 from tests.scene import FOLDER, Salesperson, edit, outlook_person
 
 pytestmark = BROWSER
@@ -182,3 +182,13 @@ def test_in_the_dialog_the_first_mistake_of_a_filter_gets_the_cursor(
     expect(dialog.locator(".is-invalid").first).to_be_focused()
     expect(dialog.locator(".is-invalid").first).to_be_in_viewport(ratio=1)
     assert not SyncRun.objects.exists()
+
+
+def test_the_open_tab_stays_in_sight_when_the_window_gets_narrow(
+    page: Page, live_server: Any, setup: ExchangeSync
+) -> None:
+    run = ChangeFactory(run__setup=setup).run
+    sign_in(page, live_server, setup).goto(f"{live_server.url}/sync/runs/{run.pk}/?tab=failed")
+    page.set_viewport_size({"width": 390, "height": 844})
+    expect(page.locator(".nav-tabs [aria-current]")).to_be_in_viewport(ratio=0.9)
+    assert barriers(page) == []

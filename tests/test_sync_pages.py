@@ -294,7 +294,8 @@ def test_before_everything_is_approved_that_removes_somebody_the_page_asks(mine,
 def test_what_comes_back_to_outlook_for_an_edit_in_the_crm_says_both(mine, held):
     ChangeFactory(run=held, action="create", cause="edited_in_crm", outcome="planned")
     page = text(mine.get(f"/sync/runs/{held.pk}/"))
-    assert page.count("removed in Outlook, but edited in the CRM since") == 3  # at the cause, in its row and in the question
+    # At the cause, in its row and in the question.
+    assert page.count("removed in Outlook, but edited in the CRM since") == 3
 
 
 def test_approving_lets_the_run_go_on_once(mine, held, django_capture_on_commit_callbacks):
