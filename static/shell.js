@@ -135,8 +135,8 @@
   document.addEventListener("focusout", (event) => event.target === picked && pick());
 
   // Tabs that do not fit are scrolled; the one that is open is in sight.
-  function showOpenTab() {
-    for (const tab of document.querySelectorAll(".nav-tabs [aria-current]")) {
+  function showOpenTab(part = document) {
+    for (const tab of part.querySelectorAll(".nav-tabs [aria-current]")) {
       const [bar, at] = [tab.closest(".nav-tabs"), tab.getBoundingClientRect()];
       bar.scrollLeft += at.left + at.width / 2 - bar.getBoundingClientRect().left - bar.clientWidth / 2;
     }
@@ -156,6 +156,12 @@
     on("closeDialog", () => byId("dialog").close());
     on("htmx:afterSwap", (event) => event.detail.target.id === "dialog" && sync(event.detail.target));
     on("htmx:afterSettle", () => keepFocus(byId("dialog")));
+    on("htmx:afterSettle", (event) => showOpenTab(event.target));
+    let width = window.innerWidth;
+    window.addEventListener("resize", () => {
+      if (width !== window.innerWidth) showOpenTab();
+      width = window.innerWidth;
+    });
     on("htmx:confirm", (event) => {
       if (!event.detail.question) return;
       event.preventDefault();

@@ -49,6 +49,7 @@ def test_a_held_run_is_looked_at_and_approved(
     expect(page.get_by_text("Your Outlook folder is suddenly empty.")).to_be_visible()
     expect(page.get_by_role("row", name="Bo Nørgård")).to_be_visible()
     page.get_by_role("button", name="Approve everything").click()
+    page.get_by_role("dialog").get_by_role("button", name="Approve everything").click()
 
     expect(page.get_by_role("button", name="Approve everything")).to_be_hidden()
     expect(page.locator(".topbar-chip")).to_contain_text("In sync")

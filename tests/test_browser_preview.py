@@ -31,10 +31,10 @@ def test_the_first_sync_shows_what_it_would_do_and_does_what_is_left_of_it(
 
     expect(page.get_by_role("heading", level=1)).to_have_text("Preview")
     expect(page.get_by_role("main")).to_contain_text("4 contacts are changed when you apply this.")
-    page.get_by_role("button", name="Not this time: Bo Nørgård").click()
+    page.get_by_role("button", name="Leave out this time: Bo Nørgård").click()
     expect(page.get_by_role("button", name="Undo: Bo Nørgård")).to_be_focused()
-    page.get_by_role("button", name="Never: Carla Nørgård").click()
-    page.get_by_role("button", name="Not this time: Dora Nørgård").click()
+    page.get_by_role("button", name="Never sync: Carla Nørgård").click()
+    page.get_by_role("button", name="Leave out this time: Dora Nørgård").click()
     page.get_by_role("button", name="Undo: Dora Nørgård").click()
     expect(page.get_by_role("main")).to_contain_text("2 contacts are changed when you apply this. 2 are left out.")
     assert barriers(page) == [] and jens.outlook.folders()[0]["name"] == "Contacts"
@@ -69,5 +69,6 @@ def test_a_held_sync_is_said_on_every_page_and_decided_cause_by_cause(
     expect(page.get_by_text("What you parked waits for your decision.").first).to_be_visible()
     assert jens.card("Carla Nørgård")["jobTitle"] == "Boss" and len(jens.names()) == 4
     page.get_by_role("button", name="Approve everything").click()
+    page.get_by_role("dialog", name="Remove 2 contacts from Outlook?").get_by_role("button", name="Approve").click()
     expect(page.get_by_text("1 updated in Outlook, 2 removed from Outlook.")).to_be_visible()
     assert SyncRun.objects.first().outcome == "done" and len(jens.names()) == 2

@@ -13,7 +13,7 @@ from crmsync.sync.models import ContactLink, SyncRun
 from exchange_setup.models import ExchangeSync
 from tests import browser
 from tests.browser import BROWSER, barriers, violations
-from tests.factories import CompanyFactory, LinkFactory, PersonFactory, SetupFactory
+from tests.factories import ChangeFactory, CompanyFactory, LinkFactory, PersonFactory, SetupFactory
 from tests.scene import FOLDER, Salesperson, edit, outlook_person
 
 pytestmark = BROWSER
@@ -99,7 +99,7 @@ def test_one_after_the_other_is_decided_with_the_keyboard(
 
     page.get_by_role("link", name="Decided 1").click()
     page.get_by_role("button", name="Undo: Grandma").click()
-    expect(page.get_by_role("heading", name="Nothing here")).to_be_visible()
+    expect(page.get_by_role("heading", name="Nothing that you decided waits")).to_be_visible()
     held[0].refresh_from_db()
     assert (held[0].decision, held[0].problem) == ("", "held_for_review")
 
@@ -118,7 +118,7 @@ def test_before_many_are_decided_the_page_asks(
     page.get_by_role("button", name="Add all 3 to the CRM").click()
     question.get_by_role("button", name="Add all 3 to the CRM").click()
     expect(page.locator(".toast-card")).to_contain_text("3 contacts are decided.")
-    expect(page.get_by_role("heading", name="Nothing here")).to_be_visible()
+    expect(page.get_by_role("heading", name="Nobody is left out for this reason.")).to_be_visible()
     assert ContactLink.objects.filter(decision="let_in").count() == 3
 
 
@@ -182,3 +182,13 @@ def test_in_the_dialog_the_first_mistake_of_a_filter_gets_the_cursor(
     expect(dialog.locator(".is-invalid").first).to_be_focused()
     expect(dialog.locator(".is-invalid").first).to_be_in_viewport(ratio=1)
     assert not SyncRun.objects.exists()
+
+
+def test_the_open_tab_stays_in_sight_when_the_window_gets_narrow(
+    page: Page, live_server: Any, setup: ExchangeSync
+) -> None:
+    run = ChangeFactory(run__setup=setup).run
+    sign_in(page, live_server, setup).goto(f"{live_server.url}/sync/runs/{run.pk}/?tab=failed")
+    page.set_viewport_size({"width": 390, "height": 844})
+    expect(page.locator(".nav-tabs [aria-current]")).to_be_in_viewport(ratio=0.9)
+    assert barriers(page) == []

@@ -1,5 +1,7 @@
 """The activity log, the run page and the decisions about a run."""
 
+import re
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -185,7 +187,31 @@ def test_rows_can_be_found_by_part_of_a_name(mine, setup):
     ChangeFactory(run=run, name="Bo Lind")
     response = mine.get(f"/sync/runs/{run.pk}/", {"q": "nørg"})
     assert [row.change for row in response.context["rows"]] == [wanted]
-    assert "Nothing here" in text(mine.get(f"/sync/runs/{run.pk}/", {"q": "zzz"}))
+    assert "Nobody is found for “zzz”" in text(mine.get(f"/sync/runs/{run.pk}/", {"q": "zzz"}))
+
+
+@pytest.mark.parametrize(
+    ("tab", "told"),
+    [("crm", "Nothing in the CRM."), ("left-out", "Nobody was left out."), ("failed", "Nothing failed.")],
+)
+def test_an_empty_part_of_a_run_says_so_in_a_sentence_and_has_nothing_to_search(mine, setup, tab, told):
+    run = ChangeFactory(run__setup=setup).run
+    page = text(mine.get(f"/sync/runs/{run.pk}/?tab={tab}"))
+    assert told in page and "Search by name" not in page
+    assert ("See all who are left out" in page) == (tab == "left-out")
+
+
+def test_the_pages_of_a_run_say_which_rows_of_how_many_they_show(mine, setup):
+    run = RunFactory(setup=setup)
+    SyncChange.objects.bulk_create(SyncChange(run=run, name=f"N {n}", side="crm", action="create") for n in range(120))
+    seen, url = [], f"/sync/runs/{run.pk}/"
+    for rel in ("next", "next", "prev", "prev", "next"):
+        page = text(mine.get(url))
+        seen.append(re.search(r"<span>(\S+) of 120</span>", page).group(1))
+        url = f"/sync/runs/{run.pk}/" + re.search(f'rel="{rel}" href="([^"]+)"', page).group(1).replace("&amp;", "&")
+    assert seen == ["1–50", "51–100", "101–120", "51–100", "1–50"]
+    for place in ("", "0", "99", "x"):
+        assert " of 120<" not in text(mine.get(f"/sync/runs/{run.pk}/?after={run.changes.all()[60].pk}&at={place}"))
 
 
 def test_a_left_out_row_says_what_can_be_done(mine, setup):
@@ -226,6 +252,7 @@ def test_an_administrator_sees_counts_of_anothers_run_and_no_contact(client, set
     client.force_login(AdministratorFactory())
     page = text(client.get(f"/sync/runs/{run.pk}/?q=anything&tab=failed"))
     assert "26 contacts would be removed" in page and "Secret" not in page and "secret notes" not in page
+    assert page.index("mean Jette here.") < page.index("26 contacts would be removed")
     assert "Approve" not in page
     assert client.get(f"/sync/runs/{run.pk}/progress/").status_code == 404
     assert client.post(f"/sync/runs/{run.pk}/approve/").status_code == 404
@@ -250,6 +277,25 @@ def test_a_held_run_counts_its_causes_and_shows_the_names_one_click_away(mine, h
     assert "no longer in the filter" in page and "cause=left_filter&amp;side=outlook#changes" in page
     rows = mine.get(f"/sync/runs/{held.pk}/?cause=left_filter&side=outlook").context["rows"]
     assert [row.change.name for row in rows] == ["Leaver"]
+    assert page.count("Waits for you") == 2 and "Planned" not in page
+
+
+def test_before_everything_is_approved_that_removes_somebody_the_page_asks(mine, held):
+    page = text(mine.get(f"/sync/runs/{held.pk}/"))
+    assert 'data-confirm="Remove 2 contacts from Outlook?"' in page
+    assert "All that is carried out: 1 to remove from Outlook (no longer in the filter), 1 to remove" in page
+    ChangeFactory(run=held, action="unlink", cause="removed_in_outlook", outcome="planned")
+    page = text(mine.get(f"/sync/runs/{held.pk}/"))
+    assert 'data-confirm="Remove 2 contacts from Outlook? Stop syncing 1 contact?"' in page
+    held.changes.update(action="update", cause="edited_in_crm")
+    assert "data-confirm=" not in text(mine.get(f"/sync/runs/{held.pk}/"))
+
+
+def test_what_comes_back_to_outlook_for_an_edit_in_the_crm_says_both(mine, held):
+    ChangeFactory(run=held, action="create", cause="edited_in_crm", outcome="planned")
+    page = text(mine.get(f"/sync/runs/{held.pk}/"))
+    # At the cause, in its row and in the question.
+    assert page.count("removed in Outlook, but edited in the CRM since") == 3
 
 
 def test_approving_lets_the_run_go_on_once(mine, held, django_capture_on_commit_callbacks):
@@ -274,12 +320,26 @@ def test_a_link_cannot_decide(mine, held, verb):
     assert mine.get(f"/sync/runs/{held.pk}/{verb}/").status_code == 405
 
 
-@pytest.mark.parametrize("later", ["done", "held"])
-def test_a_failed_run_asks_for_nothing_once_a_later_one_got_through(mine, setup, later):
+@pytest.mark.parametrize(
+    ("later", "told"),
+    [
+        (["done"], "A later sync got through."),
+        (["held"], "A later sync reached Microsoft 365; it waits for your decision."),
+        (["done", "held"], "A later sync got through."),
+    ],
+)
+def test_a_failed_run_asks_for_nothing_once_a_later_one_got_through(mine, setup, later, told):
     run = RunFactory(setup=setup, outcome="failed", error="needs_sign_in")
-    RunFactory(setup=setup, outcome=later)
+    passed = [RunFactory(setup=setup, outcome=outcome) for outcome in later]
     page = text(mine.get(run.get_absolute_url()))
-    assert "A later sync got through." in page and "Connect your mailbox again" not in page
+    assert told in page and "Connect your mailbox again" not in page and "Nothing was changed." in page
+    assert f'href="{passed[0].get_absolute_url()}">Show the later sync' in page
+
+
+def test_a_comparison_that_got_through_is_no_later_sync(mine, setup):
+    run = RunFactory(setup=setup, outcome="failed", error="needs_sign_in")
+    RunFactory(setup=setup, kind="verify")
+    assert "Connect your mailbox again" in text(mine.get(run.get_absolute_url()))
 
 
 def test_a_failed_run_says_what_to_do_with_a_button_that_leads_there(mine, setup):

@@ -152,8 +152,8 @@ def test_many_are_decided_together_only_within_one_reason(mine, setup):
 
 def test_a_part_of_the_list_that_became_empty_says_so(mine, setup):
     item(setup, "private")
-    assert "Nothing here" in page(mine, "?reason=held_for_review")
-    assert "Nothing here" in page(mine, "?reason=decided")
+    assert "Nobody is left out for this reason." in page(mine, "?reason=held_for_review")
+    assert "Nothing that you decided waits for the next sync." in page(mine, "?reason=decided")
 
 
 def test_after_the_last_row_of_the_last_page_the_first_page_is_shown(mine, setup):

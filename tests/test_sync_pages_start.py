@@ -152,7 +152,7 @@ def test_a_run_whose_worker_died_is_in_nobodys_way(mine, setup):
 def test_someone_without_a_setup_is_led_to_it(client):
     client.force_login(UserFactory())
     for response in (client.get("/sync/start/", headers=HTMX), client.get("/sync/start/"), post(client, kind="sync")):
-        assert 'href="/exchange-setup/"' in text(response)
+        assert 'href="/exchange-setup/"' in text(response) and "Cancel" in text(response)
     assert not SyncRun.objects.exists()
 
 

@@ -37,7 +37,8 @@ def test_a_run_is_undone_from_its_page_once_its_owner_has_seen_what_that_does(re
     client.post(f"/sync/runs/{last().pk}/approve/")
     ready.finish(last())
     assert ready.names() == []
-    assert "2 removed from Outlook." in text(client.get(last().get_absolute_url()))
+    page = text(client.get(last().get_absolute_url()))
+    assert "2 removed from Outlook." in page and ">the sync of " in page and "Take back: Removed from Outlook" in page
     assert "was undone" in text(client.get(run.get_absolute_url()))
 
 

@@ -107,7 +107,9 @@ def test_it_counts_what_would_be_done_by_kind_and_cause_and_each_group_is_a_clic
 def test_a_name_is_found_in_it(mine, preview):
     assert names(page(mine, preview, q="nørg")) == ["Anne Nørgård"]
     assert names(page(mine, preview, q="o", group="create-outlook-new_in_crm")) == ["Anne Nørgård", "Bo Lind"][1:]
-    assert "Nobody in this preview fits that." in text(page(mine, preview, q="zzz"))
+    assert "Nobody is found for “zzz”" in text(page(mine, preview, q="zzz"))
+    nobody = text(page(mine, preview, left="1"))
+    assert "You left nobody out." in nobody and "Search by name" not in nobody
 
 
 def test_it_opens_in_the_same_few_queries_however_long_it_is(mine, preview):
@@ -241,19 +243,35 @@ def test_while_another_run_is_open_nothing_is_applied(mine, preview, setup):
     assert "Another sync of your mailbox is open" in text(apply(mine, preview))
 
 
-def test_while_a_sync_is_held_it_leads_to_that_decision_instead_of_applying(mine, preview, setup):
+def test_while_a_sync_is_held_it_leads_to_that_decision_instead_of_applying(mine, preview, setup, settings):
+    settings.SYNC_DELETE_LIMIT = 0
     held = RunFactory(setup=setup, kind="sync", outcome="held")
     shown = text(page(mine, preview))
-    assert "A sync is held. Decide about it first" in shown and "Another sync has run since" in shown
-    assert f'href="{held.get_absolute_url()}">Decide' in shown and ">Apply<" not in shown
+    assert "A sync is held. Decide about it first" in shown and "Another sync has run since" not in shown
+    assert f'<a class="btn" href="{held.get_absolute_url()}">Look and decide' in shown and ">Apply<" not in shown
+    assert "would be removed" not in shown and 'name="agreed"' not in shown
     apply(mine, preview)
     assert SyncRun.objects.count() == 2
 
 
-def test_after_another_sync_it_says_that_it_may_be_out_of_date(mine, preview, setup):
-    assert "Another sync has run since" not in text(page(mine, preview))
-    ChangeFactory(run__setup=setup)
-    assert "Another sync has run since" in text(page(mine, preview))
+def test_after_another_sync_it_says_that_it_may_be_out_of_date(mine, preview, setup, settings):
+    settings.SYNC_DELETE_LIMIT = 0
+    assert "As both sides stand now" not in text(page(mine, preview))
+    for outcome in ("done", "failed"):
+        ChangeFactory(run__setup=setup, run__outcome=outcome, outcome="stale")
+        assert "Another sync has run since" not in text(page(mine, preview))
+    ChangeFactory(run__setup=setup, run__outcome="failed")
+    shown = text(page(mine, preview))
+    assert "Another sync has run since" in shown and "As both sides stand now" in shown
+
+
+def test_a_part_of_many_pages_says_which_rows_it_shows(mine, preview):
+    SyncChange.objects.bulk_create(
+        SyncChange(run=preview, name=f"N {n}", side="crm", action="create", cause="new_in_outlook") for n in range(60)
+    )
+    assert "1–50 of 64" in text(page(mine, preview))
+    assert "1–50 of 60" in text(page(mine, preview, group="create-crm-new_in_outlook"))
+    assert "1–50" not in text(page(mine, preview, q="N"))
 
 
 @pytest.mark.parametrize("values", [{}, {"enabled": False}, {"enabled": False, "enabled_at": None}])

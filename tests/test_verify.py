@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from contacts.models import Contact
 from crmsync.sync.choices import Kind, Trigger
+from crmsync.sync.differences import Difference
 from crmsync.sync.engine import perform
 from crmsync.sync.jobs import sweep
 from crmsync.sync.models import ContactLink, SyncRun
@@ -169,14 +170,31 @@ def test_what_an_undo_left_apart_is_not_put_down_to_outlook_alone(client, synced
     assert [(row["name"], row["cause"]) for row in synced.verify()["differences"]] == [("Anne Holm", "own_way")]
     client.force_login(synced.setup.user)
     page = client.get(SyncRun.objects.latest("pk").get_absolute_url()).text
-    assert "As an undo or Outlook left it" in page
+    assert "After an undo, or as Outlook writes it" in page
 
 
 def test_what_was_left_out_is_told_as_of_the_comparison(client, synced: Salesperson) -> None:
     client.force_login(synced.setup.user)
     run = RunFactory(setup=synced.setup, kind="verify", counts={"compared": 3, "same": 3, "left_out": 12})
     text = client.get(f"/sync/verify/{run.pk}/").text
-    assert "12 more were left out of the sync" in text and "Show what is left out now" in text
+    assert "12 more were left out then." in text and "See who is left out now" in text
+
+
+def test_a_comparison_before_the_sync_that_is_held_says_so(client, synced: Salesperson) -> None:
+    client.force_login(synced.setup.user)
+    RunFactory(setup=synced.setup, kind="verify", counts={"compared": 3, "same": 3})
+    assert "is held" not in client.get("/sync/verify/last/").text
+    RunFactory(setup=synced.setup, outcome="held")
+    assert "before the sync that is held" in client.get("/sync/verify/last/").text
+
+
+def test_a_field_that_is_left_out_of_a_contact_in_both_says_so(client, synced: Salesperson) -> None:
+    client.force_login(synced.setup.user)
+    run = RunFactory(setup=synced.setup, kind="verify", counts={"compared": 3, "same": 1, "differ": {"left_out": 2}})
+    for reason in ("not_understood", "private"):
+        Difference.objects.create(run=run, name=reason, explanation="left_out", reason=reason)
+    shown = client.get(f"/sync/verify/{run.pk}/").context["shown"]
+    assert [str(row.why) for row in shown.rows] == ["a field is left out", "left out"]
 
 
 def test_it_costs_the_pages_of_the_folder_and_a_constant_number_of_queries_each(

@@ -208,6 +208,11 @@ class LeftOut:
         return page if page.rows else Page.of(shown, {})
 
     @property
+    def count(self) -> int:
+        """How many there are of what is picked."""
+        return self.total if self.picked is None else self.picked.count
+
+    @property
     def shown(self) -> QuerySet[ContactLink]:
         if self.picked is None:
             return self.links.filter(problem__in=Reason.values)

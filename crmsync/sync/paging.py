@@ -20,10 +20,22 @@ class Page(Generic[M]):
     rows: list[M]
     before: int | None
     after: int | None
+    first: int = 0  # the place of the first row among all, as far as the link said it; 0 for unknown
+
+    @property
+    def next_at(self) -> int:
+        return self.first and self.first + len(self.rows)
+
+    @property
+    def previous_at(self) -> int:
+        return max(self.first - PAGE_SIZE, 0)
 
     @classmethod
     def of(cls, rows: QuerySet[M], params: Params, *, newest_first: bool = False, size: int = PAGE_SIZE) -> Self:
-        """The page of `rows` that `?after=` or `?before=` asks for, else the first. One query."""
+        """The page of `rows` that `?after=` or `?before=` asks for, else the first. One query.
+
+        `?at=` goes with them and says which row that page begins with.
+        """
         before, after = key(params.get("before")), key(params.get("after"))
         backwards = before is not None
         limit = before if backwards else after
@@ -35,7 +47,9 @@ class Page(Generic[M]):
         if backwards:
             found.reverse()
         has_before, has_after = (more, True) if backwards else (limit is not None, more)
-        return cls(found, found[0].pk if found and has_before else None, found[-1].pk if found and has_after else None)
+        first = 1 if limit is None else key(params.get("at")) or 0
+        keys = (found[0].pk if has_before else None, found[-1].pk if has_after else None) if found else (None, None)
+        return cls(found, *keys, first)
 
 
 def key(text: str | None) -> int | None:

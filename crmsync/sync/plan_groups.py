@@ -1,17 +1,32 @@
 """A plan in a few lines: what would be done where, why, and to how many."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Count, Q, QuerySet
+from django.utils.translation import ngettext_lazy
 
 from crmsync.sync import words
-from crmsync.sync.choices import WAITING, Action, Cause, Reason
+from crmsync.sync.choices import WAITING, Action, Cause, Reason, Side
 from crmsync.sync.leave import Leave
 from crmsync.sync.models import SyncChange, SyncRun
 from crmsync.sync.words import Text
 
 VERBS: dict[str, str] = {Action.CREATE: "created", Action.UPDATE: "updated", Action.DELETE: "deleted"}
+TO_END = ngettext_lazy("%(shown)s to stop syncing", "%(shown)s to stop syncing", "count")
+# What is asked before all of a plan is approved that removes somebody.
+QUESTIONS: dict[tuple[str, str], Any] = {
+    (Action.UNLINK, Side.OUTLOOK): ngettext_lazy(
+        "Stop syncing %(shown)s contact?", "Stop syncing %(shown)s contacts?", "count"
+    ),
+    (Action.DELETE, Side.OUTLOOK): ngettext_lazy(
+        "Remove %(shown)s contact from Outlook?", "Remove %(shown)s contacts from Outlook?", "count"
+    ),
+    (Action.DELETE, Side.CRM): ngettext_lazy(
+        "Move %(shown)s contact to the CRM's trash?", "Move %(shown)s contacts to the CRM's trash?", "count"
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -49,14 +64,14 @@ class Group:
     @property
     def phrase(self) -> str:
         """'3 to create in Outlook'."""
-        phrase = words.TO_PAIR if self.action == Action.LINK else words.TO_DO.get((self.side, VERBS.get(self.action)))
+        whole = {Action.LINK: words.TO_PAIR, Action.UNLINK: TO_END}
+        phrase = whole.get(self.action) or words.TO_DO.get((self.side, VERBS.get(self.action)))
         return words.counted(phrase, self.count) if phrase else f"{words.number(self.count)} × {self.does}"
 
     @property
     def why(self) -> Text:
-        if self.cause in Cause.values:
-            return Cause(self.cause).label
-        return Reason(self.reason).label if self.reason in Reason.values else ""
+        told = Reason(self.reason).label if self.reason in Reason.values else ""
+        return words.why(self.action, self.cause) or told
 
     @property
     def change(self) -> SyncChange:
@@ -81,6 +96,15 @@ def groups_of(changes: QuerySet[SyncChange]) -> list[Group]:
 def causes_of(run: SyncRun) -> list[Group]:
     """What of a held run still waits for a word, the largest group first. An erasure waits for nobody's."""
     return groups_of(run.changes.filter(outcome__in=WAITING).exclude(cause=Cause.ERASED))
+
+
+def question(causes: list[Group]) -> str:
+    """'Stop syncing 316 contacts?', for all that these remove on either side; '' where nothing goes."""
+    going: Counter[tuple[str, str]] = Counter()
+    for cause in causes:
+        going[cause.action, cause.side] += cause.count
+    asked = [words.counted(QUESTIONS[key], count) for key, count in going.most_common() if key in QUESTIONS and count]
+    return " ".join(asked)
 
 
 def erased_in(run: SyncRun) -> int:

@@ -95,6 +95,14 @@ class PlanPage:
     def total(self) -> int:
         return sum(group.count for group in self.groups)
 
+    @property
+    def shown(self) -> int:
+        """How many lines the picked part has; 0 where that was not counted."""
+        if self.picked.search or self.picked.skipped:
+            return 0
+        groups = [self.picked.group] if self.picked.group else self.groups
+        return sum(group.left if self.picked.left else group.count for group in groups)
+
 
 def lines_of(run: SyncRun, leading: list[SyncChange]) -> list[Line]:
     """The lines that these rows lead. One query."""

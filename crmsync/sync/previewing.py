@@ -134,7 +134,6 @@ def leave_out_for_good(setup: ExchangeSync, preview: SyncRun, now: datetime) -> 
 
 
 def synced_since(preview: SyncRun) -> bool:
-    """Whether a later sync of the mailbox has changed something, or has planned anew and is held. One query."""
+    """Whether a later run of the mailbox has changed something, whatever became of it then. One query."""
     later = preview.setup.runs.filter(pk__gt=preview.pk).exclude(kind=Kind.PREVIEW)
-    changed = Exists(SyncChange.objects.filter(run=OuterRef("pk"), outcome=ChangeOutcome.DONE))
-    return later.filter(Q(outcome=Outcome.HELD) | Q(changed, outcome=Outcome.DONE)).exists()
+    return later.filter(Exists(SyncChange.objects.filter(run=OuterRef("pk"), outcome=ChangeOutcome.DONE))).exists()

@@ -22,11 +22,12 @@ RUN_SYNC = "crmsync.sync.jobs.run_sync"
 
 
 class NotReady(Exception):
-    """The setup cannot sync yet; `message` says what is missing and `url_name` where to mend it."""
+    """The setup cannot sync yet; `missing` says what it lacks, `message` also what to do, `url_name` where."""
 
-    def __init__(self, code: str, message: str, url_name: str = "exchange_setup:setup") -> None:
-        super().__init__(message)
-        self.code, self.message, self.url_name = code, message, url_name
+    def __init__(self, code: str, missing: str, hint: str = "", url_name: str = "exchange_setup:setup") -> None:
+        self.code, self.missing, self.url_name = code, missing, url_name
+        self.message = f"{missing} {hint}" if hint else missing
+        super().__init__(self.message)
 
 
 class AlreadyDecided(Exception):
@@ -42,15 +43,11 @@ def check_ready(setup: ExchangeSync, *, preview: bool = False) -> None:
             "no_mailbox", _("You have no authentication email yet. An administrator can fill it in on your user card.")
         )
     if settings.M365_ACCESS == "delegated" and not hasattr(setup, "sign_in"):
-        raise NotReady("not_connected", _("Your mailbox is not connected yet. Connect it on the setup page."))
+        raise NotReady("not_connected", _("Your mailbox is not connected yet."), _("Connect it on the setup page."))
     if not (setup.enabled or preview):
-        paused = setup.enabled_at is not None
-        message = (
-            _("Contact sync is paused. Resume it on the setup page.")
-            if paused
-            else _("Contact sync is not switched on yet. Enable it on the setup page.")
-        )
-        raise NotReady("paused" if paused else "not_enabled", message)
+        if setup.enabled_at is not None:
+            raise NotReady("paused", _("Contact sync is paused."), _("Resume it on the setup page."))
+        raise NotReady("not_enabled", _("Contact sync is not switched on yet."), _("Enable it on the setup page."))
 
 
 def request_run(

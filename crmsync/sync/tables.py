@@ -3,7 +3,7 @@
 Every list costs the same few queries whatever its length: pages go by id, never by offset, and no row asks for more.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Self
 
@@ -31,17 +31,28 @@ class Tab:
     slug: str
     label: Text
     where: Q
+    none: Text  # what is said where it is empty
     count: int = 0
 
 
 LEFT_OUT = "left-out"
 TABS = [
-    Tab("all", gettext_lazy("All"), Q()),
-    Tab("outlook", gettext_lazy("Outlook"), Q(side=Side.OUTLOOK) & ~Q(action=Action.SKIP)),
-    Tab("crm", gettext_lazy("CRM"), Q(side=Side.CRM) & ~Q(action=Action.SKIP)),
-    Tab("conflicts", gettext_lazy("Conflicts"), ~Q(conflicts={})),
-    Tab(LEFT_OUT, gettext_lazy("Left out"), Q(action=Action.SKIP) | Q(outcome=ChangeOutcome.SKIPPED)),
-    Tab("failed", gettext_lazy("Failed"), Q(outcome=ChangeOutcome.FAILED)),
+    Tab("all", gettext_lazy("All"), Q(), gettext_lazy("Nothing was changed.")),
+    Tab(
+        "outlook",
+        gettext_lazy("Outlook"),
+        Q(side=Side.OUTLOOK) & ~Q(action=Action.SKIP),
+        gettext_lazy("Nothing in Outlook."),
+    ),
+    Tab("crm", gettext_lazy("CRM"), Q(side=Side.CRM) & ~Q(action=Action.SKIP), gettext_lazy("Nothing in the CRM.")),
+    Tab("conflicts", gettext_lazy("Conflicts"), ~Q(conflicts={}), gettext_lazy("No conflicts.")),
+    Tab(
+        LEFT_OUT,
+        gettext_lazy("Left out"),
+        Q(action=Action.SKIP) | Q(outcome=ChangeOutcome.SKIPPED),
+        gettext_lazy("Nobody was left out."),
+    ),
+    Tab("failed", gettext_lazy("Failed"), Q(outcome=ChangeOutcome.FAILED), gettext_lazy("Nothing failed.")),
 ]
 
 
@@ -88,8 +99,10 @@ class Picked:
 def counted_tabs(changes: QuerySet[SyncChange], run: SyncRun) -> list[Tab]:
     """Every tab with its number of `changes`, rows of `run`. One query."""
     counts = changes.aggregate(**{f"n{i}": Count("pk", filter=tab.where or None) for i, tab in enumerate(TABS)})
-    labels = {LEFT_OUT: gettext_lazy("Left alone")} if run.kind == Kind.UNDO else {}
-    return [Tab(tab.slug, labels.get(tab.slug, tab.label), tab.where, counts[f"n{i}"]) for i, tab in enumerate(TABS)]
+    other = {}
+    if run.kind == Kind.UNDO:
+        other[LEFT_OUT] = {"label": gettext_lazy("Left alone"), "none": gettext_lazy("Nobody was left alone.")}
+    return [replace(tab, count=counts[f"n{i}"], **other.get(tab.slug, {})) for i, tab in enumerate(TABS)]
 
 
 def left_out_by_reason(run: SyncRun) -> dict[str, int]:
@@ -111,6 +124,10 @@ class ChangeRow:
     named: list[str]
     advice: reasons.Advice | None
     button_url: str
+
+    @property
+    def why(self) -> Text:
+        return words.why(self.change.action, self.change.cause)
 
 
 def change_row(change: SyncChange) -> ChangeRow:

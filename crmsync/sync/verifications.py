@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
 from crmsync.sync import reasons, words
 from crmsync.sync.choices import Reason
 from crmsync.sync.diff import FieldChange, field_change
@@ -11,6 +14,10 @@ from crmsync.sync.differences import Difference, Explanation
 from crmsync.sync.models import SyncRun
 from crmsync.sync.paging import Page, Params
 from crmsync.sync.words import Text
+
+# Where the words of the table are too short for reading.
+LABELS: dict[str, Text] = {Explanation.OWN_WAY: gettext_lazy("after an undo, or as Outlook writes it")}
+OF_A_FIELD = {Reason.TOO_LONG, Reason.NOT_UNDERSTOOD, Reason.COMPANY_NOT_FOUND, Reason.COMPANY_NOT_UNIQUE}
 
 
 @dataclass(frozen=True)
@@ -26,6 +33,13 @@ class Row:
 
     difference: Difference
     fields: list[FieldChange]
+
+    @property
+    def why(self) -> Text:
+        """Why both sides differ. A field may be left out of a contact that is in both."""
+        if self.difference.reason in OF_A_FIELD:
+            return _("a field is left out")
+        return label(self.difference.explanation)
 
     @property
     def reason(self) -> Text:
@@ -54,11 +68,16 @@ class Shown:
             Explanation.LEFT_OUT,
             Explanation.OWN_WAY,
         )
-        return [Group(cause.value, cause.label, found[cause]) for cause in order if found.get(cause)]
+        return [Group(cause.value, label(cause), found[cause]) for cause in order if found.get(cause)]
 
     @property
     def total(self) -> int:
         return sum(group.count for group in self.groups)
+
+    @property
+    def count(self) -> int:
+        """How many there are of what is picked."""
+        return self.run.counts.get("differ", {}).get(self.picked, 0) if self.picked else self.total
 
     @property
     def left_out(self) -> int:
@@ -77,6 +96,10 @@ class Shown:
     @cached_property
     def rows(self) -> list[Row]:
         return [row_of(difference) for difference in self.page.rows]
+
+
+def label(explanation: str) -> Text:
+    return LABELS.get(explanation) or Explanation(explanation).label
 
 
 def row_of(difference: Difference) -> Row:
@@ -113,5 +136,5 @@ def as_text(run: SyncRun) -> str:
     lines = [f"{run}: {words.headline(run)}"]
     for row in run.differences.iterator(chunk_size=500):
         fields = "; ".join(f"{name}: {crm!r} | {outlook!r}" for name, (crm, outlook) in row.fields.items())
-        lines.append(f"  {row.get_place_display()}, {row.get_explanation_display()}: {row.name}  {fields}".rstrip())
+        lines.append(f"  {row.get_place_display()}, {label(row.explanation)}: {row.name}  {fields}".rstrip())
     return "\n".join(lines)

@@ -12,7 +12,7 @@ from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
 
 from contacts.models import Contact
-from crmsync.sync.choices import Kind, LinkState, Reason, Step, Trigger
+from crmsync.sync.choices import Kind, LinkState, Outcome, Reason, Step, Trigger
 from crmsync.sync.comparing import compare, compare_lonely, difference
 from crmsync.sync.differences import Difference, Explanation, Place
 from crmsync.sync.mapping import OutlookItem, read_whole
@@ -51,8 +51,9 @@ def request_verify(setup: ExchangeSync, *, trigger: Trigger, **options: Any) -> 
 
 
 def last_verification(setup: ExchangeSync) -> SyncRun | None:
-    """The last comparison that came to its end. One query."""
-    return setup.runs.filter(kind=Kind.VERIFY, outcome="done").first()
+    """The last comparison that came to its end; `held_since` says whether a later run is held. One query."""
+    held = setup.runs.filter(outcome=Outcome.HELD, pk__gt=OuterRef("pk"))
+    return setup.runs.filter(kind=Kind.VERIFY, outcome=Outcome.DONE).annotate(held_since=Exists(held)).first()
 
 
 def verify(work: Work) -> None:

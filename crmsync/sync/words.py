@@ -303,6 +303,13 @@ def to_do(action: str, side: str) -> Text:
     return both_forms(action, side)[1]
 
 
+def why(action: str, cause: str) -> Text:
+    """What made a change necessary, '' where only a reason says so."""
+    if (action, cause) == (Action.CREATE, Cause.EDITED_IN_CRM):  # of a pair whose item is gone: the edit wins
+        return _("removed in Outlook, but edited in the CRM since")
+    return Cause(cause).label if cause in Cause.values else ""
+
+
 def both_forms(action: str, side: str) -> tuple[Text, Text]:
     return ACTIONS.get((action, side), EITHER_SIDE.get(action, ("", "")))
 

@@ -8,10 +8,11 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from crmsync.sync import words
-from crmsync.sync.choices import Action, ChangeOutcome, Outcome
+from crmsync.sync.choices import Action, Cause, ChangeOutcome, Outcome
 from crmsync.sync.health import LOOKS, Health, health_of
 from crmsync.sync.models import SyncChange, SyncRun
 from crmsync.sync.notice import notice_of
+from crmsync.sync.paging import Page
 from crmsync.sync.secret import days_left, threshold
 from exchange_setup.models import ExchangeSync
 
@@ -51,7 +52,11 @@ def run_badge(run: SyncRun) -> dict[str, object]:
 
 
 @register.inclusion_tag("partials/_badge.html")
-def change_badge(change: SyncChange) -> dict[str, object]:
+def change_badge(change: SyncChange, run: SyncRun) -> dict[str, object]:
+    """What became of a change of `run`, which its owner looks at."""
+    is_asked = run.outcome == Outcome.HELD and change.cause != Cause.ERASED
+    if is_asked and change.outcome == ChangeOutcome.PLANNED:
+        return {"icon": "hand", "tone": "warn", "text": gettext("Waits for you")}
     icon, tone = CHANGE_LOOKS.get(change.outcome, ("circle", "muted"))
     is_left_alone = change.undoes_id and change.outcome in (ChangeOutcome.STALE, ChangeOutcome.SKIPPED)
     text = gettext("Left alone") if is_left_alone else change.get_outcome_display()
@@ -97,6 +102,22 @@ def verified(run: SyncRun) -> str:
 @register.filter
 def action_icon(change: SyncChange) -> str:
     return ACTION_ICONS.get(change.action, "circle")
+
+
+@register.filter
+def range_of(page: Page[Any], total: int) -> str:
+    """'51–100 of 318', of a page of `total` rows; '' where that is not known."""
+    last = page.first + len(page.rows) - 1 if page.first else 0
+    if not last or not (last < total if page.after else last == total):
+        return ""
+    shown = {"first": words.number(page.first), "last": words.number(last), "total": words.number(total)}
+    return gettext("%(first)s–%(last)s of %(total)s") % shown
+
+
+@register.filter
+def within(text: object) -> str:
+    """'Full sync' as it stands within a sentence: 'full sync'."""
+    return f"{text}"[:1].lower() + f"{text}"[1:]
 
 
 @register.filter

@@ -103,7 +103,8 @@ def show(request: HttpRequest, preview: SyncRun, focus: int = 0) -> HttpResponse
     """The page. The keyboard goes on at the contact that was just decided about (`focus`)."""
     plan = PlanPage(preview, request.GET)
     carried_out = previewing.carried_out_by(preview)
-    found = [] if carried_out else check(preview)
+    held = None if carried_out else preview.setup.runs.filter(outcome=Outcome.HELD).first()
+    found = [] if carried_out or held else check(preview)
     context = {
         "run": preview,
         "plan": plan,
@@ -116,7 +117,7 @@ def show(request: HttpRequest, preview: SyncRun, focus: int = 0) -> HttpResponse
         "brakes": words.brakes_of(found),
         "agreed": previewing.sight(found),
         "missing": "" if carried_out else what_is_missing(preview),
-        "held": None if carried_out else preview.setup.runs.filter(outcome=Outcome.HELD).first(),
+        "held": held,
         "outdated": not carried_out and previewing.synced_since(preview),
     }
     return render(request, "sync/preview.html", context)
@@ -127,5 +128,5 @@ def what_is_missing(preview: SyncRun) -> str:
     try:
         check_ready(preview.setup)
     except NotReady as missing:
-        return str(missing.message)
+        return str(missing.missing)
     return ""

@@ -5,7 +5,6 @@ from contextlib import suppress
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -15,16 +14,14 @@ from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefresh, trigger_client_event
 
 from crmsync.sync import reasons, run_titles, runs, tables, undo, words
-from crmsync.sync.choices import Action, Kind, Outcome
+from crmsync.sync.choices import BOTH_WAYS, Action, Kind, Outcome
 from crmsync.sync.forms import VerdictForm
 from crmsync.sync.leave import Verdict
 from crmsync.sync.models import SyncRun
 from crmsync.sync.paging import Page
-from crmsync.sync.plan_groups import causes_of, erased_in
+from crmsync.sync.plan_groups import causes_of, erased_in, question
 from crmsync.sync.verdicts import said_of
 from exchange_setup.models import ExchangeSync
-
-GOT_THROUGH = (Outcome.DONE, Outcome.HELD)
 
 RUN_CHANGED = "sync-changed"  # the event by which the top bar hears that the state of my mailbox is another one
 
@@ -61,6 +58,7 @@ def run_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "picked": picked,
         "tabs": tabs,
         "can_undo": mine and run.wrote and not run.is_open and run.kind != Kind.PREVIEW,
+        "tab": next(tab for tab in tabs if tab.slug == picked.tab.slug),
         "has_rows": picked.narrows or tabs[0].count,
     }
     if mine:
@@ -173,15 +171,17 @@ def run_context(run: SyncRun) -> dict[str, object]:
         "brakes": brakes,
         "causes": causes,
         "folder_is_empty": any(brake.name == "folder_empty" for brake in brakes),
+        "question": question(causes),
         "ends_pairs": any(cause.action == Action.UNLINK for cause in causes),
         "erased": erased_in(run) if is_held else 0,
         "verdicts": Verdict.choices,
         "trouble": reasons.trouble(run.error) if run.outcome == Outcome.FAILED else None,
-        "is_over": run.outcome == Outcome.FAILED and later(run).filter(outcome__in=GOT_THROUGH).exists(),
+        "passed": passed_by(run) if run.outcome == Outcome.FAILED else None,
         "so_far": words.so_far(run),
     }
 
 
-def later(run: SyncRun) -> QuerySet[SyncRun]:
-    """The runs of its mailbox that came after it."""
-    return run.setup.runs.filter(pk__gt=run.pk)
+def passed_by(run: SyncRun) -> SyncRun | None:
+    """The sync, or run of the same kind, that reached Microsoft 365 after this one: carried out rather than held."""
+    later = run.setup.runs.filter(pk__gt=run.pk, kind__in=(*BOTH_WAYS, run.kind))
+    return later.filter(outcome__in=(Outcome.DONE, Outcome.HELD)).order_by("outcome", "pk").first()
