@@ -254,6 +254,17 @@ def test_an_item_with_the_e_mail_of_one_merged_twice_is_the_last_survivor_s(jens
     assert quiet(jens)
 
 
+def test_an_item_with_a_merged_one_s_name_and_e_mail_in_the_second_place_is_the_survivor_s(jens):
+    anne, anna = person(email="anne@x.example"), person("Anna", email="anna@x.example")
+    merge(anne, anna)
+    jens.outlook.create_folder("Business Central")
+    emails = [{"address": "new@x.example"}, {"address": "anna@x.example"}]
+    jens.outlook.add("Business Central", givenName="Anna", surname="Holm", emailAddresses=emails)
+    jens.sync()
+    assert ContactLink.objects.get().contact == anne and len(jens.outlook.contacts()) == 1
+    assert quiet(jens)
+
+
 def test_never_holds_for_the_survivor_though_the_merged_one_was_not_in_outlook(jens):
     anne, anna = person(email="anne@x.example"), person("Anna", email="anna@x.example")
     jens.change(contact_filter={"first_name": "Anna"})

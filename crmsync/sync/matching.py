@@ -34,11 +34,16 @@ class Known:
     """What the database says about the e-mails of a chunk of items, read in a constant number of queries."""
 
     by_email: dict[str, list[Contact]] = field(default_factory=lambda: defaultdict(list))
+    names: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
     taken: set[int] = field(default_factory=set)
     never: set[int] = field(default_factory=set)
     oldest: dict[str, int] = field(default_factory=dict)
     erased: set[str] = field(default_factory=set)
     erased_items: set[str] = field(default_factory=set)
+
+    def is_named(self, contact: Contact, link: ContactLink) -> bool:
+        """Whether the item has the contact's name, or that of one who was merged into it."""
+        return any(alike(name, link.outlook_name) for name in self.names[contact.pk])
 
 
 def match(work: Work, links: list[ContactLink]) -> list[tuple[ContactLink, Match]]:
@@ -77,6 +82,7 @@ def look_up(work: Work, emails: set[str]) -> Known:
     for contact in contacts:
         stands = survivors.get(contact.pk) or contact.merged_into or contact
         ids.add(stands.pk)
+        known.names[stands.pk] |= {stands.name, contact.name}
         for email in {getattr(contact, name).lower() for name in EMAILS} & emails:
             if stands not in known.by_email[email]:
                 known.by_email[email].append(stands)
@@ -104,7 +110,7 @@ def decide(link: ContactLink, known: Known) -> Match:
     if people and not open_people:
         return Match(reason=Reason.PRIVACY_BLOCKED, detail=numbers(people))
     if open_people:
-        return kept_apart(link, everybody) or among(link, open_people, known, is_oldest)
+        return kept_apart(link, everybody, known) or among(link, open_people, known, is_oldest)
     if companies := [contact for contact in everybody if not contact.is_person and not contact.is_trashed]:
         return Match(reason=Reason.COMPANY_EMAIL, detail=numbers(companies))
     if everybody:
@@ -117,12 +123,12 @@ def decide(link: ContactLink, known: Known) -> Match:
 def by_another_email(link: ContactLink, known: Known) -> list[Contact]:
     """People of the item's own name with one of its further e-mails, which colleagues often share."""
     found = {contact: None for email in sorted(emails_of(link)) for contact in known.by_email.get(email, ())}
-    return [contact for contact in found if contact.is_person and alike(contact.name, link.outlook_name)]
+    return [contact for contact in found if contact.is_person and known.is_named(contact, link)]
 
 
-def kept_apart(link: ContactLink, everybody: list[Contact]) -> Match | None:
+def kept_apart(link: ContactLink, everybody: list[Contact], known: Known) -> Match | None:
     """Why the item is nobody else's: of all who have its e-mail, only one who may not be paired has its name too."""
-    namesakes = [contact for contact in everybody if contact.is_person and alike(contact.name, link.outlook_name)]
+    namesakes = [contact for contact in everybody if contact.is_person and known.is_named(contact, link)]
     if any(not (contact.is_trashed or contact.privacy_blocked) for contact in namesakes):
         return None
     if blocked_ones := [contact for contact in namesakes if not contact.is_trashed]:
