@@ -52,6 +52,7 @@ class Histories(machine_undo.Histories):
         if contact is None:
             return
         reach = Reach(contact)
+        cards = reach.people
         said = [row for conflicts in reach.journal.values_list("conflicts", flat=True) for row in conflicts.values()]
         going = {link.outlook_id for link in reach.copies} | set(self.items_of(contact))
         known = set(ContactLink.objects.values_list("outlook_id", flat=True))
@@ -59,7 +60,7 @@ class Histories(machine_undo.Histories):
             erase(contact, by=None)
             FIGURES["erasures"] += 1
             self.notes.overwritten |= {text for row in said for text in row.values()}
-            self.notes.overwritten |= {getattr(contact, name) for name in [*CRM_FIELDS, "home_phone"]}
+            self.notes.overwritten |= {getattr(card, name) for card in cards for name in [*CRM_FIELDS, "home_phone"]}
             self.notes.taken_away |= going
             self.notes.stays.discard(contact.initials)
             if going & self.notes.theirs - known:  # made by hand since the last sync, and stays by itself

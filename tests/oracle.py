@@ -134,11 +134,11 @@ def trashed_unasked(everywhere: list[Seen], notes: Notes) -> list[str]:
 
 
 def traces_in_the_crm(notes: Notes) -> list[str]:
-    """What the CRM still says of somebody who was erased. Of an item brought back it may know that it is there."""
+    """What the CRM still says of somebody who was erased. Of an item brought back it may know all."""
     found = []
     for model in (Contact, ContactChange, SyncChange, Difference, ContactLink):
         rows = [(row, str(row)) for row in model._base_manager.values()]
-        for initials in notes.erased - (notes.brought_back if model is ContactLink else set()):
+        for initials in notes.erased - (notes.brought_back if model in (ContactLink, SyncChange) else set()):
             found += [f"{initials} was erased: {row}" for row, text in rows if initials in text]
     return found
 

@@ -5,7 +5,7 @@ import pytest
 from crmsync.sync.models import ContactLink
 from tests.compare import quiet, settle
 from tests.factories import PersonFactory
-from tests.scene import edit
+from tests.scene import FOLDER, edit, outlook_person
 
 pytestmark = pytest.mark.django_db
 EMAIL = "anne@fabrikam.example"
@@ -134,3 +134,15 @@ def test_a_name_of_which_a_part_is_too_long_for_the_crm_keeps_its_display_name(j
     settle(jens)
     anne.refresh_from_db()
     assert anne.name == "Anna Berg" and jens.card("Anna Berg")["surname"] == "Berg"
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["paired", "new"])
+def test_what_is_kept_out_at_first_sight_is_told_once_and_soon(jens, known):
+    if known:
+        PersonFactory(first_name="Anne", surname="Holm", email=EMAIL, job_title="Buyer")
+    jens.outlook.create_folder(FOLDER)
+    jens.outlook.add(FOLDER, **outlook_person("Anne", "Holm", EMAIL, jobTitle=LONG))
+    told = [row["reason"] for _ in range(2) for row in jens.sync()["changes"] if row["action"] == "skip"]
+    assert told == ["too_long"]
+    assert ContactLink.objects.get().problem == "too_long"
+    assert jens.sync(full=True)["changes"] == []
