@@ -53,7 +53,8 @@
     if (dialog.open && !dialog.contains(document.activeElement)) dialog.focus();
   }
 
-  // A question before something that is hard to undo: hx-confirm, or data-confirm on a form or its button.
+  // A question before something that is hard to undo: hx-confirm, or data-confirm on a form or its button. What more it
+  // says can stand around many of them, once.
   function ask(question, { confirmText = "", confirmAction = "" }, go) {
     const dialog = byId("confirm");
     dialog.querySelector("[data-question]").textContent = question;
@@ -69,7 +70,7 @@
     if (!asker.dataset.confirm || event.target.dataset.confirmed) return;
     event.preventDefault();
     event.stopImmediatePropagation();
-    ask(asker.dataset.confirm, asker.dataset, () => {
+    ask(asker.dataset.confirm, asker.closest("[data-confirm-text]")?.dataset ?? asker.dataset, () => {
       event.target.dataset.confirmed = "yes";
       event.target.requestSubmit(event.submitter);
       delete event.target.dataset.confirmed;

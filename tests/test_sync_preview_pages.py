@@ -10,6 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from crmsync.sync.fields import NAMES
 from crmsync.sync.models import SyncChange, SyncRun
 from crmsync.sync.report import as_json
 from exchange_setup.models import ExchangeSync, MailboxSignIn
@@ -128,8 +129,16 @@ def test_it_opens_in_the_same_few_queries_however_long_it_is(mine, preview):
         for number in range(5_000)
     )  # fmt: skip
     assert (queries(), queries(q="o")) == (few, found) and few <= 13
-    assert len(page(mine, preview).context["plan"].lines) == 50
+    assert len(page(mine, preview).context["plan"].lines) == 20
     assert page(mine, preview).context["plan"].count == 5_004
+
+
+def test_a_full_page_of_it_is_light(mine, preview):
+    fields = {name: [f"The {name} it was", f"The {name} it is now"] for name in NAMES[5:8]}
+    for contact in PersonFactory.create_batch(20):
+        ChangeFactory(run=preview, contact=contact, side="outlook", action="update", outcome="planned", fields=fields)
+    response = page(mine, preview)
+    assert len(response.context["plan"].lines) == 20 and len(response.content) <= 60_000
 
 
 def test_the_runs_own_address_leads_to_it_and_only_mine_is_there(client, mine, preview):
@@ -269,9 +278,9 @@ def test_a_part_of_many_pages_says_which_rows_it_shows(mine, preview):
     SyncChange.objects.bulk_create(
         SyncChange(run=preview, name=f"N {n}", side="crm", action="create", cause="new_in_outlook") for n in range(60)
     )
-    assert "1–50 of 64" in text(page(mine, preview))
-    assert "1–50 of 60" in text(page(mine, preview, group="create-crm-new_in_outlook"))
-    assert "1–50" not in text(page(mine, preview, q="N"))
+    assert "1–20 of 64" in text(page(mine, preview))
+    assert "1–20 of 60" in text(page(mine, preview, group="create-crm-new_in_outlook"))
+    assert "1–20" not in text(page(mine, preview, q="N"))
 
 
 @pytest.mark.parametrize("values", [{}, {"enabled": False}, {"enabled": False, "enabled_at": None}])

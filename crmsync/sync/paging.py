@@ -9,7 +9,7 @@ from django.db.models import Model, QuerySet
 M = TypeVar("M", bound=Model)
 Params = Mapping[str, str]
 
-PAGE_SIZE = 50
+PAGE_SIZE = 20
 LONGEST_KEY = 18  # digits; more would not fit the databases' integers
 
 

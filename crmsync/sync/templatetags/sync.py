@@ -5,6 +5,8 @@ from typing import Any
 from django import template
 from django.conf import settings
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
 from crmsync.sync import words
@@ -51,7 +53,18 @@ def run_badge(run: SyncRun) -> dict[str, object]:
     return {"icon": icon, "tone": tone, "text": run.get_outcome_display()}
 
 
-@register.inclusion_tag("partials/_badge.html")
+@register.inclusion_tag("sync/_row_icons.html")
+def row_icons() -> dict[str, object]:
+    """The icons of a list's rows, once, for `row_icon` to point to: they would be a third of the page."""
+    return {"icons": sorted({*ACTION_ICONS.values(), *(icon for icon, _tone in CHANGE_LOOKS.values()), "hand"})}
+
+
+@register.simple_tag
+def row_icon(name: str, size: int = 16) -> SafeString:
+    return format_html('<svg width="{0}" height="{0}"><use href="#i-{1}"/></svg>', size, name)
+
+
+@register.inclusion_tag("sync/_change_badge.html")
 def change_badge(change: SyncChange, run: SyncRun) -> dict[str, object]:
     """What became of a change of `run`, which its owner looks at."""
     is_asked = run.outcome == Outcome.HELD and change.cause != Cause.ERASED
