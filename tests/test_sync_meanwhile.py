@@ -250,3 +250,20 @@ def test_always_taken_back_while_the_item_is_being_written_takes_the_copy_away(j
     assert "PATCH" in reaper.steps[1]
     settle(jens)
     assert jens.names() == []
+
+
+def test_whose_pairing_comes_to_nothing_is_looked_at_again_though_nobody_edits_them(jens: Salesperson) -> None:
+    """The item becomes somebody else's while the run is at work, so that it says nothing of the contact any more."""
+    PersonFactory(first_name="Bo", surname="Lind", email="bo@x.example")
+    jens.outlook.create_folder("Business Central")
+    jens.sync()
+    Contact.objects.update(modified_at=timezone.now() - timedelta(days=2))
+    ContactLink.objects.all().delete()  # as of somebody who has just come into the filter
+    jens.outlook.remove(jens.card("Bo Lind")["id"])
+    item = jens.outlook.add("Business Central", **outlook_person("Bo", "Lind", "bo@x.example"))
+    somebody_else = outlook_person("Ida", "Dam", "ida@x.example")
+    jens.change(contact_filter={"type": "person"})
+    with Reaper(jens.tenant, 2, meanwhile=lambda: jens.outlook.edit(item["id"], **somebody_else)).at_work():
+        jens.sync()
+    settle(jens)
+    assert jens.names() == ["Bo Lind", "Ida Dam"]

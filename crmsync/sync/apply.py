@@ -193,6 +193,15 @@ def save(work: Work, units: list[Unit], *, keep_open: bool) -> None:
             elif not row.link_id and unit.link is not None and unit.link.pk not in {None, *ended}:
                 row.link = unit.link
     store(rows, ROW_COLUMNS)
+    if not keep_open:
+        note_left_behind(work, units)
+
+
+def note_left_behind(work: Work, units: list[Unit]) -> None:
+    """Who was not paired after all is looked at by the next run: that item may be somebody else's by then."""
+    if behind := [unit.contact.pk for unit in units if unit.is_left_behind]:
+        wanted = work.in_filter().filter(pk__in=behind)
+        work.look_again_at(wanted.order_by("pk").values_list("pk", flat=True))
 
 
 def note_wanted_again(work: Work, units: list[Unit]) -> None:

@@ -75,6 +75,14 @@ class Unit:
         """Whether the unit has made a link that is not stored yet."""
         return bool(self.link and not self.link.pk and self.link.state == LinkState.REMOVED)
 
+    @property
+    def is_left_behind(self) -> bool:
+        """Whether the contact was to have an item, and nothing is noted of it now that nothing came of that."""
+        row, contact, link = self.outlook, self.contact, self.link
+        if row is None or row.action not in (Action.LINK, Action.CREATE) or row.outcome == ChangeOutcome.DONE:
+            return False
+        return contact is not None and (link is None or link.contact_id != contact.pk)
+
     def close(self, outcome: ChangeOutcome, reason: str = "", detail: str = "", *, side: str = "") -> None:
         """Set what became of the rows (of one side) that are still open."""
         for row_side, row in self.rows.items():
