@@ -63,7 +63,8 @@ class Histories(machine_undo.Histories):
             self.notes.overwritten |= {getattr(card, name) for card in cards for name in [*CRM_FIELDS, "home_phone"]}
             self.notes.taken_away |= going
             self.notes.stays.discard(contact.initials)
-            if going & self.notes.theirs - known:  # made by hand since the last sync, and stays by itself
+            stays = Contact.objects.filter(initials=contact.initials).exists()  # made anew with other e-mails
+            if stays or going & self.notes.theirs - known:  # made by hand since the last sync, and stays by itself
                 self.notes.brought_back.add(contact.initials)
             if contact.initials not in self.notes.brought_back:
                 self.notes.erased.add(contact.initials)
