@@ -8,6 +8,7 @@ from typing import Any
 from django.utils import formats
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from django_countries.fields import Country
 
 from contacts.models import Contact
@@ -73,7 +74,7 @@ COLUMNS = {
         column("county"),
         column("country"),
         column("territory"),
-        column("salesperson", head=_("Sales"), order_by="salesperson__code", indexed=True),
+        column("salesperson", head=pgettext_lazy("column", "Sales"), order_by="salesperson__code", indexed=True),
         column("birthday", is_bare=True),
         column("number", is_bare=True),
         column("created", "created_at", _("Added")),

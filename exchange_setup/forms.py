@@ -47,7 +47,7 @@ class FolderForm(forms.Form):
         initial = {"choice": present, "name": "" if setup.folder_is_main else setup.folder_name}
         super().__init__(*args, initial=initial, **kwargs)
         self.fields["choice"].choices = [
-            (NEW_FOLDER, _("A new folder, named below")),
+            (NEW_FOLDER, _("A new folder")),
             *((folder.id, label_of(folder)) for folder in self.folders.values()),
         ]
 

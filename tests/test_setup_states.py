@@ -37,7 +37,7 @@ def test_while_all_is_well_nothing_is_said(setup: ExchangeSync, client: Client) 
 
 def test_a_held_run_waits_for_a_decision(setup: ExchangeSync, client: Client) -> None:
     run = RunFactory(setup=setup, outcome="held")
-    assert "Your sync is held." in banner(client)
+    assert "Your sync is held" in banner(client)
     assert f'btn-primary" href="/sync/runs/{run.pk}/">Look and decide' in banner(client)
     page = client.get("/exchange-setup/").text
     assert "syncs by itself" not in page

@@ -167,7 +167,10 @@ def test_home_says_how_fast_my_own_edits_arrive(client: Client) -> None:
     edited(run, 5000, ago=8)
     edited(RunFactory(), 5000)
     client.force_login(run.setup.user)
-    assert "Half of your edits arrive within 4\u00a0min, 95% within 9\u00a0min." in client.get("/").text
+    assert (
+        "Half of your edits of the last 7 days arrived within 4\u00a0min, 95% within 9\u00a0min."
+        in client.get("/").text
+    )
 
     client.force_login(AdministratorFactory())
     assert (

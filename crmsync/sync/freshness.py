@@ -55,11 +55,11 @@ class Freshness:
 
     @property
     def sentence(self) -> str:
-        """'Half of your edits arrive within 4 min, 95% within 14 min.'"""
+        """'Half of your edits of the last 7 days arrived within 4 min, 95% within 14 min.'"""
         values = {"half": in_minutes(self.half), "most": in_minutes(self.most)}
         if values["half"] == values["most"]:
-            return _("95%% of your edits arrive within %(most)s.") % values
-        return _("Half of your edits arrive within %(half)s, 95%% within %(most)s.") % values
+            return _("95%% of your edits of the last 7 days arrived within %(most)s.") % values
+        return _("Half of your edits of the last 7 days arrived within %(half)s, 95%% within %(most)s.") % values
 
     @property
     def about_others(self) -> str:

@@ -81,7 +81,7 @@ class ClosingForm(LeavingForm):
         self.by = by
         self.handed_over = 0
         self.fields["taker"].queryset = get_user_model().objects.filter(is_active=True).exclude(pk=setup.user_id)
-        self.fields["taker"].empty_label = _("Nobody: the contacts stay with %(user)s") % {"user": setup.user}
+        self.fields["taker"].empty_label = _("Nobody: they stay with %(user)s") % {"user": setup.user}
         self.moving = held_by(setup.user, {}, None)
 
     @property

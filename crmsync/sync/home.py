@@ -181,7 +181,7 @@ def needs_of_sync(setup: ExchangeSync, run: SyncRun | None) -> list[Need]:
     if run and run.outcome == Outcome.HELD:
         why = " ".join(brake.sentence for brake in words.brakes(run))
         is_undo = run.kind == Kind.UNDO
-        text = _("An undo waits for your decision.") if is_undo else _("Your sync is held.")
+        text = _("An undo waits for your decision") if is_undo else _("Your sync is held")
         found.append(Need(HELD, "warn", text, why, _("Look and decide"), run.get_absolute_url()))
     if setup.trouble:
         found.append(trouble(setup.trouble))

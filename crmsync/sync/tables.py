@@ -37,22 +37,22 @@ class Tab:
 
 LEFT_OUT = "left-out"
 TABS = [
-    Tab("all", gettext_lazy("All"), Q(), gettext_lazy("Nothing was changed.")),
+    Tab("all", gettext_lazy("All"), Q(), gettext_lazy("Nothing was changed")),
     Tab(
         "outlook",
         gettext_lazy("Outlook"),
         Q(side=Side.OUTLOOK) & ~Q(action=Action.SKIP),
-        gettext_lazy("Nothing in Outlook."),
+        gettext_lazy("Nothing in Outlook"),
     ),
-    Tab("crm", gettext_lazy("CRM"), Q(side=Side.CRM) & ~Q(action=Action.SKIP), gettext_lazy("Nothing in the CRM.")),
-    Tab("conflicts", gettext_lazy("Conflicts"), ~Q(conflicts={}), gettext_lazy("No conflicts.")),
+    Tab("crm", gettext_lazy("CRM"), Q(side=Side.CRM) & ~Q(action=Action.SKIP), gettext_lazy("Nothing in the CRM")),
+    Tab("conflicts", gettext_lazy("Conflicts"), ~Q(conflicts={}), gettext_lazy("No conflicts")),
     Tab(
         LEFT_OUT,
         gettext_lazy("Left out"),
         Q(action=Action.SKIP) | Q(outcome=ChangeOutcome.SKIPPED),
-        gettext_lazy("Nobody was left out."),
+        gettext_lazy("Nobody was left out"),
     ),
-    Tab("failed", gettext_lazy("Failed"), Q(outcome=ChangeOutcome.FAILED), gettext_lazy("Nothing failed.")),
+    Tab("failed", gettext_lazy("Failed"), Q(outcome=ChangeOutcome.FAILED), gettext_lazy("Nothing failed")),
 ]
 
 
@@ -101,7 +101,7 @@ def counted_tabs(changes: QuerySet[SyncChange], run: SyncRun) -> list[Tab]:
     counts = changes.aggregate(**{f"n{i}": Count("pk", filter=tab.where or None) for i, tab in enumerate(TABS)})
     other = {}
     if run.kind == Kind.UNDO:
-        other[LEFT_OUT] = {"label": gettext_lazy("Left alone"), "none": gettext_lazy("Nobody was left alone.")}
+        other[LEFT_OUT] = {"label": gettext_lazy("Left alone"), "none": gettext_lazy("Nobody was left alone")}
     return [replace(tab, count=counts[f"n{i}"], **other.get(tab.slug, {})) for i, tab in enumerate(TABS)]
 
 
