@@ -30,7 +30,7 @@ def test_a_run_is_undone_from_its_page_once_its_owner_has_seen_what_that_does(re
     client.post(f"/sync/runs/{run.pk}/undo/")
     assert (last().kind, last().undoes) == ("undo", run)
     ready.finish(last())
-    assert "An undo waits for your decision." in text(client.get("/"))
+    assert "An undo waits for your decision" in text(client.get("/"))
     page = text(client.get(last().get_absolute_url()))
     assert "This is what the undo does: 2 to remove from Outlook." in page and "Apply the undo" in page
     assert len(ready.names()) == 2
