@@ -249,12 +249,13 @@ def test_each_contact_says_how_it_stands_with_my_outlook(client, user):
     assert words()["New"] == "Left out"
 
 
-def test_what_a_held_sync_would_do_is_held_not_next(client, user, django_assert_max_num_queries):
+@pytest.mark.parametrize("outcome", ["planned", "parked"])
+def test_what_a_held_sync_would_do_is_held_not_next(client, user, django_assert_max_num_queries, outcome):
     setup = SetupFactory(user=user)
     setup.enable()
     planned, other = PersonFactory(), PersonFactory()
     run = RunFactory(setup=setup, outcome="held")
-    ChangeFactory(run=run, contact=planned, outcome="planned")
+    ChangeFactory(run=run, contact=planned, outcome=outcome)
     with django_assert_max_num_queries(12):
         column = client.get("/contacts/").context["listing"].extra_column
     mark = column.marks[planned.pk]

@@ -275,10 +275,11 @@ def test_a_word_on_whom_it_cannot_move_is_neither_offered_nor_kept(mine, setup, 
     assert not ContactPreference.objects.exists() and not ContactLink.objects.exists()
 
 
-def test_while_a_sync_is_held_the_box_says_that_it_waits_for_a_decision(mine, setup, anne):
+@pytest.mark.parametrize("outcome", ["planned", "parked"])
+def test_while_a_sync_is_held_the_box_says_that_it_waits_for_a_decision(mine, setup, anne, outcome):
     LinkFactory(setup=setup, contact=anne, contact_version=anne.version, dirty=True)
     assert "Look and decide" not in panel(mine, anne)
-    held = ChangeFactory(run__setup=setup, run__outcome="held", contact=anne, outcome="planned").run
+    held = ChangeFactory(run__setup=setup, run__outcome="held", contact=anne, outcome=outcome).run
     with CaptureQueriesContext(connection) as captured:
         box = panel(mine, anne)
     assert (

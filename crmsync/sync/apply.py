@@ -19,7 +19,7 @@ from crmsync.sync.choices import Action, ChangeOutcome, Reason, Side, Step
 from crmsync.sync.lease import Cancelled, OutOfTime
 from crmsync.sync.models import ContactLink, SyncChange
 from crmsync.sync.record import LINK_COLUMNS, forget_deleted, record_outlook, write_crm
-from crmsync.sync.units import Unit, batches, prepare, wanted_again, why_stale
+from crmsync.sync.units import Unit, batches, prepare, why_stale
 from crmsync.sync.work import PAGE, Work, still_there, store
 from exchange_setup.graph.batch import LARGEST
 from exchange_setup.graph.calls import Delete
@@ -178,7 +178,8 @@ def save(work: Work, units: list[Unit], *, keep_open: bool) -> None:
     ended = {unit.link.pk for unit in units if unit.ended and unit.link is not None}
     ContactLink.objects.filter(pk__in=ended).delete()
     work.make_way(unit.link for unit in units if unit.link is not None and unit.is_paired)
-    note_wanted_again(work, units)
+    # Whoever was taken out of Outlook, and is wanted there after all.
+    work.look_again_at(unit.first_row.contact_id for unit in units if unit.ended and unit.leaves)
     note_no_longer_wanted(work, units)
     ContactLink.objects.bulk_create([unit.link for unit in units if unit.remembers])
     links = {unit.link.pk: unit.link for unit in units if unit.link is not None and unit.link.pk}
@@ -193,20 +194,8 @@ def save(work: Work, units: list[Unit], *, keep_open: bool) -> None:
             elif not row.link_id and unit.link is not None and unit.link.pk not in {None, *ended}:
                 row.link = unit.link
     store(rows, ROW_COLUMNS)
-    if not keep_open:
-        note_left_behind(work, units)
-
-
-def note_left_behind(work: Work, units: list[Unit]) -> None:
-    """Who was not paired after all is looked at by the next run: that item may be somebody else's by then."""
-    if behind := [unit.contact.pk for unit in units if unit.is_left_behind]:
-        wanted = work.in_filter().filter(pk__in=behind)
-        work.look_again_at(wanted.order_by("pk").values_list("pk", flat=True))
-
-
-def note_wanted_again(work: Work, units: list[Unit]) -> None:
-    """Whoever was taken out of Outlook and is wanted there after all is looked at by the next run."""
-    work.look_again_at(sorted(wanted_again(work, [unit for unit in units if unit.ended])))
+    if not keep_open:  # Whoever was not paired after all: by the next run that item may be somebody else's.
+        work.look_again_at(unit.contact.pk for unit in units if unit.is_left_behind)
 
 
 def note_no_longer_wanted(work: Work, units: list[Unit]) -> None:

@@ -12,7 +12,7 @@ from django.utils.translation import pgettext_lazy
 from contacts.extra_column import ExtraColumn, Mark
 from contacts.filters import FilterError, as_q
 from contacts.models import Contact
-from crmsync.sync.choices import ChangeOutcome, LinkState, Outcome, Preference, Reason
+from crmsync.sync.choices import WAITING, LinkState, Outcome, Preference, Reason
 from crmsync.sync.explain import is_behind, unfit
 from crmsync.sync.models import ContactLink, SyncChange, SyncRun
 from crmsync.sync.words import Text
@@ -87,7 +87,7 @@ def look_up(setup: ExchangeSync, keys: list[int]) -> Known:
 def held(setup: ExchangeSync, keys: list[int]) -> set[int]:
     """Those whom a run that waits for a decision would change."""
     rows = SyncChange.objects.filter(run__setup=setup, run__outcome=Outcome.HELD, contact__in=keys)
-    return set(rows.filter(outcome=ChangeOutcome.PLANNED).values_list("contact_id", flat=True))
+    return set(rows.filter(outcome__in=WAITING).values_list("contact_id", flat=True))
 
 
 def mark(contact: Contact, known: Known) -> Mark:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from contacts.models import Contact
 from crmsync.sync import reasons, words
 from crmsync.sync.alone import why_left_out
-from crmsync.sync.choices import ChangeOutcome, LinkState, Outcome, Preference, Reason
+from crmsync.sync.choices import WAITING, ChangeOutcome, LinkState, Outcome, Preference, Reason
 from crmsync.sync.diff import Conflict, conflict, field_label, readable_detail
 from crmsync.sync.facts import Facts
 from crmsync.sync.fields import NAMES, complete, same
@@ -242,7 +242,7 @@ def panel(contact: Contact, user: AbstractBaseUser) -> Panel:
 
 def facts_of(contact: Contact, user: AbstractBaseUser) -> Facts | None:
     """The contact as `user`'s sync sees it; None without a setup."""
-    waiting = {"outcome": ChangeOutcome.PLANNED, "run__outcome": Outcome.HELD}
+    waiting = {"outcome__in": WAITING, "run__outcome": Outcome.HELD}
     planned = SyncChange.objects.filter(contact=contact, run__setup=OuterRef("pk"), **waiting)
     setups = ExchangeSync.objects.filter(user=user).select_related("user")
     setup = setups.annotate(held_run=Subquery(planned.values("run_id")[:1])).first()

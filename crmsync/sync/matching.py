@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 from django.db.models import F, Q, QuerySet
 from django.db.models.fields.json import KT
-from django.db.models.functions import Lower
 
 from contacts.blocking import blocked
 from contacts.lookups import Folded
@@ -69,7 +68,7 @@ def emails_of(link: ContactLink) -> set[str]:
 def have_email_of(links: QuerySet[ContactLink], contacts: QuerySet[Contact]) -> QuerySet[ContactLink]:
     """Those of `links` whose item shares an e-mail, in whichever place on either side, with one of `contacts`."""
     of_items = {"email": F("email"), **{name: Folded(KT(f"outlook__{name}")) for name in EMAILS[1:]}}
-    of_contacts = [contacts.exclude(**{name: ""}).annotate(found=Lower(name)).values("found") for name in EMAILS]
+    of_contacts = [contacts.exclude(**{name: ""}).annotate(found=Folded(name)).values("found") for name in EMAILS]
     either = [Q(**{f"item_{name}__in": found}) for name in of_items for found in of_contacts]
     return links.alias(**{f"item_{name}": it for name, it in of_items.items()}).filter(Q.create(either, connector=Q.OR))
 

@@ -21,6 +21,7 @@ class Page(Generic[M]):
     before: int | None
     after: int | None
     first: int = 0  # the place of the first row among all, as far as the link said it; 0 for unknown
+    size: int = PAGE_SIZE
 
     @property
     def next_at(self) -> int:
@@ -28,7 +29,7 @@ class Page(Generic[M]):
 
     @property
     def previous_at(self) -> int:
-        return max(self.first - PAGE_SIZE, 0)
+        return max(self.first - self.size, 0)
 
     @classmethod
     def of(cls, rows: QuerySet[M], params: Params, *, newest_first: bool = False, size: int = PAGE_SIZE) -> Self:
@@ -49,7 +50,7 @@ class Page(Generic[M]):
         has_before, has_after = (more, True) if backwards else (limit is not None, more)
         first = 1 if limit is None else key(params.get("at")) or 0
         keys = (found[0].pk if has_before else None, found[-1].pk if has_after else None) if found else (None, None)
-        return cls(found, *keys, first)
+        return cls(found, *keys, first, size)
 
 
 def key(text: str | None) -> int | None:

@@ -31,13 +31,14 @@ def purge(contacts: list[Contact], now: datetime) -> int:
     free = Contact.objects.expired(now).filter(pk__in=[contact.pk for contact in contacts])
     locked = list(free.exclude(Exists(there)).exclude(Exists(people)).select_for_update(of=["self"]))
     seen = ContactLink.objects.filter(state=LinkState.SEEN)
-    items = list(have_email_of(seen, Contact.objects.filter(pk__in=[contact.pk for contact in locked])))
+    their_own = Contact.objects.filter(pk__in=[contact.pk for contact in locked])
+    items = list(have_email_of(seen, their_own).only("email", "outlook", "outlook_name"))
     gone = [contact.pk for contact in locked if not any(is_of(item, contact) for item in items)]
     Contact.objects.filter(pk__in=gone).delete()
     return len(gone)
 
 
 def is_of(item: ContactLink, contact: Contact) -> bool:
-    """Whether an item that is paired with nobody stands for the contact, by the rules of a first sight."""
+    """Whether an unpaired item stands for the contact: by its first e-mail, or by another one and the name."""
     emails = {getattr(contact, name).lower() for name in EMAILS} - {""}
     return item.email in emails or (bool(emails & emails_of(item)) and alike(contact.name, item.outlook_name))

@@ -46,14 +46,7 @@ def note_unheard(work: Work) -> None:
             store([row.link for row in done if row.link_id not in ended], LINK_COLUMNS)
             record(done)
             ContactLink.objects.filter(pk__in=ended).delete()
-            note_wanted_again(work, [row.contact_id for row in done if row.forget])
-
-
-def note_wanted_again(work: Work, contacts: list[int]) -> None:
-    """Of those whom we have taken out of Outlook, see to it that nobody is forgotten whom their user wants there again.
-    At most one query where there is nobody."""
-    if contacts:
-        work.look_again_at(work.in_filter().filter(pk__in=contacts).order_by("pk").values_list("pk", flat=True))
+            work.look_again_at(row.contact_id for row in done if row.forget and row.contact_id)
 
 
 def unheard_of(work: Work) -> QuerySet[SyncChange]:

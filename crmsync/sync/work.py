@@ -54,9 +54,14 @@ class Work:
             others.exclude(pk__in=[link.pk for link in taking if link.pk]).delete()
 
     def look_again_at(self, contacts: Iterable[int]) -> None:
-        """Have the next plan look at these contacts, by their keys, of whom nothing is noted, whatever the dates."""
-        links = [ContactLink(setup=self.setup, contact_id=pk, state=LinkState.LEFT_OUT, dirty=True) for pk in contacts]
-        ContactLink.objects.bulk_create(links, ignore_conflicts=True)
+        """Have the next plan look at those of these contacts, by their keys, whom Outlook should have and of whom
+        nothing is noted, whatever the dates. No query for nobody."""
+        if keys := set(contacts):
+            wanted = self.in_filter().filter(pk__in=keys).order_by("pk").values_list("pk", flat=True)
+            links = [
+                ContactLink(setup=self.setup, contact_id=pk, state=LinkState.LEFT_OUT, dirty=True) for pk in wanted
+            ]
+            ContactLink.objects.bulk_create(links, ignore_conflicts=True)
 
     @property
     def contact_url(self) -> str:

@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
 from crmsync.sync import words
-from crmsync.sync.choices import Action, Cause, ChangeOutcome, Outcome
+from crmsync.sync.choices import WAITING, Action, Cause, ChangeOutcome, Outcome
 from crmsync.sync.health import LOOKS, Health, health_of
 from crmsync.sync.models import SyncChange, SyncRun
 from crmsync.sync.notice import notice_of
@@ -68,7 +68,7 @@ def row_icon(name: str, size: int = 16) -> SafeString:
 def change_badge(change: SyncChange, run: SyncRun) -> dict[str, object]:
     """What became of a change of `run`, which its owner looks at."""
     is_asked = run.outcome == Outcome.HELD and change.cause != Cause.ERASED
-    if is_asked and change.outcome == ChangeOutcome.PLANNED:
+    if is_asked and change.outcome in WAITING:
         return {"icon": "hand", "tone": "warn", "text": gettext("Waits for you")}
     icon, tone = CHANGE_LOOKS.get(change.outcome, ("circle", "muted"))
     is_left_alone = change.undoes_id and change.outcome in (ChangeOutcome.STALE, ChangeOutcome.SKIPPED)
@@ -119,7 +119,7 @@ def action_icon(change: SyncChange) -> str:
 
 @register.filter
 def range_of(page: Page[Any], total: int) -> str:
-    """'51–100 of 318', of a page of `total` rows; '' where that is not known."""
+    """'41–60 of 318', of a page of `total` rows; '' where that is not known."""
     last = page.first + len(page.rows) - 1 if page.first else 0
     if not last or not (last < total if page.after else last == total):
         return ""
