@@ -127,7 +127,13 @@ class Histories(Plans):
     @rule(pick=PICK, email=EMAIL)
     def edit_email(self, pick: int, email: int) -> None:
         if (contact := self.person(pick)) is not None:
+            self.note_email(contact.initials)
             contact.write({"email": f"p{email}@crm.example"}, by=None)
+
+    def note_email(self, initials: str) -> None:
+        """Who was made anew with another e-mail has two cards, and whoever edits them may give both the same."""
+        if Contact.objects.filter(initials=initials).count() > 1:
+            self.notes.brought_back.add(initials)
 
     @rule(pick=PICK, name=st.sampled_from(["territory", "salesperson", "privacy_blocked"]), to=WHO)
     def edit_what_outlook_never_sees(self, pick: int, name: str, to: int) -> None:
@@ -199,6 +205,7 @@ class Histories(Plans):
     def edit_items_email(self, who: int, pick: int, email: int) -> None:
         if (item := self.item(who, pick)) is not None:
             rest = item["emailAddresses"][1:]
+            self.note_email(item["initials"])
             self.notes.theirs.add(item["id"])
             self.people[who].outlook.edit(item["id"], emailAddresses=[{"address": f"p{email}@crm.example"}, *rest])
 

@@ -77,6 +77,7 @@ class Histories(machine_partings.Histories):
         address = "" if clears else f"P{email}@crm.example"
         contact = self.person(pick)
         if contact and address.lower() not in (contact.email.lower(), contact.email_2.lower(), contact.email_3.lower()):
+            self.note_email(contact.initials)
             contact.write({place: address}, by=None)
 
     @rule(who=WHO, email=EMAIL)
