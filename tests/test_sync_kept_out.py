@@ -137,12 +137,12 @@ def test_a_name_of_which_a_part_is_too_long_for_the_crm_keeps_its_display_name(j
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["paired", "new"])
-def test_what_is_kept_out_at_first_sight_is_told_once_and_soon(jens, known):
+def test_what_is_kept_out_at_first_sight_is_told_by_that_sync_and_once(jens, known):
     if known:
         PersonFactory(first_name="Anne", surname="Holm", email=EMAIL, job_title="Buyer")
     jens.outlook.create_folder(FOLDER)
     jens.outlook.add(FOLDER, **outlook_person("Anne", "Holm", EMAIL, jobTitle=LONG))
-    told = [row["reason"] for _ in range(2) for row in jens.sync()["changes"] if row["action"] == "skip"]
-    assert told == ["too_long"]
+    told = [[row["reason"] for row in jens.sync()["changes"] if row["action"] == "skip"] for _ in range(2)]
+    assert told == [["too_long"], []]
     assert ContactLink.objects.get().problem == "too_long"
     assert jens.sync(full=True)["changes"] == []

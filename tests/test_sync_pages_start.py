@@ -217,7 +217,7 @@ def test_a_waiting_run_can_be_stopped_at_once_and_a_running_one_at_the_next_batc
 
 def test_stopping_what_has_ended_shows_how_it_ended(mine, setup):
     run = RunFactory(setup=setup)
-    assert "both sides are the same" in text(mine.post(f"/sync/runs/{run.pk}/cancel/", headers=HTMX))
+    assert "nothing new on either side" in text(mine.post(f"/sync/runs/{run.pk}/cancel/", headers=HTMX))
     assert mine.post(f"/sync/runs/{run.pk}/cancel/").url == f"/sync/runs/{run.pk}/"
 
 

@@ -99,11 +99,11 @@ def test_pairs_are_counted_by_themselves():
 
 
 def test_nothing_changed_is_said_in_so_many_words():
-    assert words.result(run()) == "Nothing to do: both sides are the same."
+    assert words.result(run()) == "Nothing to do: there is nothing new on either side."
 
 
 def test_nothing_changed_still_names_what_is_left_out():
-    assert words.result(run(skipped=1)) == "Nothing to do: both sides are the same. 1 left out."
+    assert words.result(run(skipped=1)) == "Nothing to do: there is nothing new on either side. 1 left out."
 
 
 def test_both_sides_are_not_called_the_same_when_something_failed():

@@ -65,6 +65,7 @@ def plan_item(sheet: Sheet, link: ContactLink, found: Match) -> None:
     # Notes go from the CRM to Outlook only: a person's own notes stay their own.
     fields = {name: ["", value] for name, value in values.items() if value and name != "notes"}
     sheet.add(Side.CRM, Action.CREATE, Cause.NEW_IN_OUTLOOK, fields, link=link)
+    sheet.tell_kept_out(link)
 
 
 def name_in_one_piece(link: ContactLink) -> dict[str, str]:
@@ -105,6 +106,7 @@ def pair(sheet: Sheet, link: ContactLink, contact: Contact) -> None:
     if isinstance(decided.crm, Write):
         taken_over = {name: [crm[name], value] for name, value in decided.crm.fields.items()}
         sheet.add(Side.CRM, Action.UPDATE, Cause.FIRST_SIGHT, taken_over, contact=contact, link=link, with_outlook=True)
+    sheet.tell_kept_out(link, contact)
 
 
 def plan_contacts(work: Work, replan: bool, since: datetime | None) -> None:

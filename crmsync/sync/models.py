@@ -134,6 +134,12 @@ class ContactLink(models.Model):
         names = with_positions(self.kept_out)
         return names | NAME_PARTS if names & NAME_PARTS else names
 
+    @property
+    def why_kept_out(self) -> tuple[str, str]:
+        """The reason and the detail of the first of the values that stay out of the CRM; there is one."""
+        name, (reason, text) = min(self.kept_out.items())
+        return reason, f"{name}: {text}"
+
     def note_problem(self, reason: str, detail: str = "") -> bool:
         """Set (without saving) why this is left out, '' for nothing. Returns whether that is news."""
         news = (self.problem, self.problem_detail) != (reason, detail)

@@ -227,8 +227,7 @@ def note_open_questions(sheet: Sheet, link: ContactLink, decided: Plan) -> None:
             Reason.CONFLICT, names, side=Side.CRM, link=link, contact=link.contact, conflicts=open_conflicts
         )
     elif link.kept_out and not link.gone:
-        name, (reason, text) = next(iter(sorted(link.kept_out.items())))
-        sheet.leave_out(reason, f"{name}: {text}", side=Side.CRM, link=link, contact=link.contact)
+        sheet.leave_out(*link.why_kept_out, side=Side.CRM, link=link, contact=link.contact)
     elif link.problem and link.problem not in (Reason.REFUSED, Reason.NO_ANSWER):
         sheet.leave_out("", side=Side.CRM, link=link, contact=link.contact)
 

@@ -244,7 +244,8 @@ def agree(unit: Unit, outlook: dict[str, str], *, sent: set[str]) -> None:
     link.outlook = filled(outlook) if any(outlook[name] != old_outlook[name] for name in keep) else None
     link.dirty = link.outlook is not None or any(crm[name] != old_crm[name] for name in keep)
     link.dirty |= contact.privacy_blocked  # brought back from the trash: the next run says why it is left alone
-    link.dirty |= bool(link.kept_out and not link.problem)  # at first sight: the next run says why
+    if link.kept_out and not link.problem:
+        link.note_problem(*link.why_kept_out)
     link.contact_version, link.synced_at = contact.version, timezone.now()
 
 

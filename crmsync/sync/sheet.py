@@ -4,6 +4,7 @@ A preview writes its rows but leaves the links alone, so that the sync after it 
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db import transaction
 
@@ -83,9 +84,18 @@ class Sheet:
     ) -> None:
         """Note on the link why it is left out, and journal it when that is news."""
         if link.note_problem(reason, detail) and reason:
-            self.add(side, Action.SKIP, "", {}, contact=contact, link=link, conflicts=conflicts)
-            self.rows[-1].outcome, self.rows[-1].reason, self.rows[-1].detail = ChangeOutcome.SKIPPED, reason, detail
+            self.skip(reason, detail, side=side, link=link, contact=contact, conflicts=conflicts)
         self.touch(link)
+
+    def skip(self, reason: str, detail: str, *, side: Side, link: ContactLink, **more: Any) -> None:
+        """Journal what is left out."""
+        self.add(side, Action.SKIP, "", {}, link=link, **more)
+        self.rows[-1].outcome, self.rows[-1].reason, self.rows[-1].detail = ChangeOutcome.SKIPPED, reason, detail
+
+    def tell_kept_out(self, link: ContactLink, contact: Contact | None = None) -> None:
+        """Journal what of an item that is met for the first time stays out of the CRM; the link says so afterwards."""
+        if link.kept_out:
+            self.skip(*link.why_kept_out, side=Side.CRM, link=link, contact=contact)
 
     def touch(self, link: ContactLink) -> None:
         """Have the link stored with the chunk."""

@@ -152,7 +152,7 @@ def result(run: SyncRun, left_out: Mapping[str, int] | None = None) -> str:
     elif run.kind == Kind.REMOVAL:
         same = _("There was nothing to remove.")
     else:
-        same = _("Nothing to do: both sides are the same.")
+        same = _("Nothing to do: there is nothing new on either side.")
     return f"{same} {', '.join(rest)}." if rest else same
 
 

@@ -34,7 +34,10 @@ def control(field: BoundField) -> SafeString:
     elif isinstance(widget, forms.CheckboxInput):
         kind = "form-check-input"
     classes = [kind, widget.attrs.get("class", ""), "is-invalid" if field.errors else ""]
-    return field.as_widget(attrs={"class": " ".join(filter(None, classes))})
+    attrs: dict[str, object] = {"class": " ".join(filter(None, classes))}
+    if field.errors and field.name == next(bound.name for bound in field.form if bound.errors):
+        attrs["autofocus"] = True  # where a form is refused one goes on from the first mistake
+    return field.as_widget(attrs=attrs)
 
 
 def choices(field: BoundField) -> SafeString:
