@@ -1,10 +1,15 @@
 """What must not cross: the CRM's notes where they are not to be copied, and what somebody marked Private in Outlook."""
 
+from contextlib import suppress
+
 import pytest
 
-from crmsync.sync.models import ContactLink, SyncChange
+from contacts.models import Contact
+from crmsync.sync.engine import perform
+from crmsync.sync.models import ContactLink, SyncChange, SyncRun
 from exchange_setup.graph.properties import SENSITIVITY
 from tests.compare import quiet
+from tests.crash import Death, Reaper, time_passes
 from tests.factories import PersonFactory
 from tests.scene import edit
 
@@ -105,3 +110,27 @@ def test_a_private_item_in_which_nothing_was_written_goes_with_its_contact(jens,
     jens.sync()
     assert jens.names() == []
     assert quiet(jens)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("full", [False, True])
+def test_an_item_that_is_marked_private_before_we_heard_that_it_is_there_stays_with_its_owner(jens, full):
+    """Its worker dies at any step, and whoever takes over finds an item that Outlook did make."""
+    at = 0
+    while True:
+        at += 1
+        person = PersonFactory(first_name="Anne", surname=f"Holm {at}", email=f"anne{at}@fabrikam.example")
+        reaper = Reaper(jens.tenant, at)
+        with suppress(Death), reaper.at_work():
+            jens.sync(full=full)
+        if len(reaper.steps) < at:
+            break
+        if person.name in jens.names():
+            item = jens.card(person.name)
+            jens.outlook.edit(item["id"], jobTitle="Headhunted", singleValueExtendedProperties=PRIVATE)
+        time_passes()
+        for run in SyncRun.objects.open():
+            perform(run.pk, budget=float("inf"))
+        jens.sync()
+        assert not Contact.objects.filter(job_title="Headhunted"), reaper.steps[-1]
+    assert at > 10

@@ -65,7 +65,7 @@ def adopt(work: Work, link: ContactLink, item: dict[str, Any]) -> None:
     # Where it differs the user has been at it already: made by us, but no version of it is ours alone.
     link.own_key = (link.change_key if link.outlook is None else "") or str(link.marker)
     link.missing = True  # as with any item that we created
-    link.save(update_fields=LINK_COLUMNS)
+    link.save(update_fields=[*LINK_COLUMNS, "private"])
     journal(work, link)
 
 
