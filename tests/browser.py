@@ -178,17 +178,18 @@ UNSEEN = """() => {
   const it = document.activeElement, look = getComputedStyle(it), at = it.getBoundingClientRect();
   const isMarked = (look.outlineStyle !== "none" && parseFloat(look.outlineWidth) > 0) || look.boxShadow !== "none";
   const isInSight = at.width > 0 && at.bottom > 0 && at.top < innerHeight && at.right > 0 && at.left < innerWidth;
-  return it === document.body || (isMarked && isInSight) ? "" : it.outerHTML.slice(0, 200);
+  return it.matches("body, dialog") || (isMarked && isInSight) ? "" : it.outerHTML.slice(0, 200);
 }"""
 
 
 def press_until(page: Page, key: str, name: str, most: int = 60) -> None:
-    """Press `key` until what has the focus is called `name`; everything on the way shows that it has it."""
+    """Press `key` until what has the focus is called `name`; all but a dialog itself shows that it has it."""
     passed: list[str] = []
     for _press in range(most):
         page.keyboard.press(key)
         passed.append(page.evaluate(NAME))
-        assert page.evaluate(UNSEEN) == "", "the focus cannot be seen"
+        unseen = page.evaluate(UNSEEN)
+        assert not unseen, f"the focus cannot be seen: {unseen}"
         if passed[-1] == name:
             return
     raise AssertionError(f"{name} is not reached, only {passed}")
