@@ -167,6 +167,21 @@ def test_an_items_second_email_is_recognised_too(jens, folder):
     assert quiet(jens)
 
 
+def test_an_email_that_changed_its_place_stands_on_no_side_twice(jens, folder):
+    PersonFactory(first_name="Anne", surname="Holm", email="work@fabrikam.example")
+    jens.outlook.add(**with_second_email("Anne", "Holm", "Work@fabrikam.example"))
+    jens.sync()
+    anne = Contact.objects.get()
+    assert (anne.email, anne.email_2) == ("work@fabrikam.example", "")
+    assert [entry["address"] for entry in jens.card("Anne Holm")["emailAddresses"]] == ["work@fabrikam.example"]
+    change = SyncChange.objects.get(action="link")
+    assert change.fields["email_2"] == ["Work@fabrikam.example", ""]
+    assert change.conflicts["email"] == {
+        "base": "", "crm": "work@fabrikam.example", "outlook": EMAIL, "kept": "crm"
+    }  # fmt: skip
+    assert quiet(jens)
+
+
 @pytest.mark.parametrize("email", ["åse@fabrikam.example", "ÅSE@fabrikam.example"])
 def test_an_items_second_email_of_who_is_added_later_is_recognised_in_any_case_beyond_ascii_too(jens, folder, email):
     jens.change(new_contact_rule="hold")

@@ -6,7 +6,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from contacts.models import Contact
 from crmsync.sync.choices import Action, Cause, Decision, Kind, LinkState, Reason, Side, Step
-from crmsync.sync.fields import ContactFields, complete
+from crmsync.sync.fields import EMAILS, ContactFields, complete
 from crmsync.sync.mapping import CATEGORY, categories_of, contact_fields, is_email, split_name, stamped
 from crmsync.sync.matching import Match, match
 from crmsync.sync.mirror import INTRINSIC
@@ -87,9 +87,11 @@ def pair(sheet: Sheet, link: ContactLink, contact: Contact) -> None:
         crm["notes"] = outlook["notes"]
     for name in link.left_alone:
         outlook[name] = crm[name]
+    doubled = dict.fromkeys(doubled_emails(crm, outlook), "")
+    there, outlook = outlook, outlook | doubled
     decided = plan(None, crm, outlook, Rules())
     to_outlook = decided.outlook.fields if isinstance(decided.outlook, Write) else {}
-    fields = {name: [outlook[name], value] for name, value in to_outlook.items()}
+    fields = {name: [there[name], value] for name, value in {**to_outlook, **doubled}.items()}
     categories = categories_of(link.raw)
     if CATEGORY not in categories:
         fields["categories"] = [", ".join(categories), ", ".join(stamped(categories))]
@@ -107,6 +109,12 @@ def pair(sheet: Sheet, link: ContactLink, contact: Contact) -> None:
         taken_over = {name: [crm[name], value] for name, value in decided.crm.fields.items()}
         sheet.add(Side.CRM, Action.UPDATE, Cause.FIRST_SIGHT, taken_over, contact=contact, link=link, with_outlook=True)
     sheet.tell_kept_out(link, contact)
+
+
+def doubled_emails(crm: ContactFields, outlook: ContactFields) -> list[str]:
+    """The places of the item's e-mails that would fill a blank of a contact who has that e-mail in another place."""
+    known = {crm[name].lower() for name in EMAILS} - {""}
+    return [name for name in EMAILS if not crm[name] and outlook[name].lower() in known]
 
 
 def plan_contacts(work: Work, replan: bool, since: datetime | None) -> None:
