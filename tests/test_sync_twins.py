@@ -7,12 +7,14 @@ from crmsync.sync.choices import LinkState, Outcome
 from crmsync.sync.engine import perform
 from crmsync.sync.models import ContactLink, SyncRun
 from crmsync.sync.runs import approve
+from exchange_setup.graph.properties import SENSITIVITY
 from tests.compare import quiet, settle
 from tests.factories import PersonFactory
 from tests.scene import edit, outlook_person
 
 pytestmark = pytest.mark.django_db
 EMAIL = "anne@x.example"
+PRIVATE = [{"id": SENSITIVITY, "value": "2"}]
 
 
 @pytest.fixture
@@ -170,3 +172,12 @@ def test_who_was_removed_in_outlook_keeps_nobody_else_with_the_e_mail_out(jens, 
     PersonFactory(first_name="Bo", surname="Holm", email=EMAIL)
     jens.sync()
     assert jens.names() == ["Bo Holm"]
+
+
+def test_a_full_sync_says_the_same_of_who_stays_out_beside_somebody_who_was_removed(jens, anne):
+    remove(jens)
+    jens.outlook.add(**outlook_person("Anne", "Holm", EMAIL, singleValueExtendedProperties=PRIVATE))
+    settle(jens)
+    PersonFactory(first_name="Bo", surname="Holm", email=EMAIL)
+    assert [change["reason"] for change in jens.sync()["changes"]] == ["private"]
+    assert jens.sync(full=True)["changes"] == [] and jens.names() == ["Anne Holm"]

@@ -82,7 +82,8 @@ def plan_pairs(work: Work, replan: bool) -> None:
     pairs = pairs.select_related("contact")
     sheet, looked_at = Sheet(work), 0
     for chunk in chunks(pairs):
-        twins = look_for_twins(work, (link.contact for link in chunk if link.gone or link.state == LinkState.REMOVED))
+        gone = (link.contact for link in chunk if link.gone or link.state == LinkState.REMOVED)
+        twins = look_for_twins(work, gone, puts_back=work.run.whole)
         for link in chunk:
             if link.contact_id in twins.paired or merges.has_to_move(work, link):
                 continue

@@ -68,11 +68,13 @@ def with_scope(setup: ExchangeSync, links: QuerySet[ContactLink]) -> QuerySet[Co
     return links.annotate(in_filter=in_filter, never=never)
 
 
-def first_with_email(setup: ExchangeSync, emails: Iterable[str], run: SyncRun | None = None) -> dict[str, str]:
+def first_with_email(
+    setup: ExchangeSync, emails: Iterable[str], run: SyncRun | None = None, *, puts_back: bool = False
+) -> dict[str, str]:
     """Which contact's number goes to Outlook for each e-mail: one that is there already, else the lowest.
 
-    What `run` has planned already counts as being there; whose item is gone goes after that. Who was removed there and
-    is not put back does not go.
+    What `run` has planned already counts as being there; whose item is gone goes after that. Who was removed there does
+    not go, unless everybody who was is yet to be put back (`puts_back`).
     """
     links = setup.links.filter(contact_id=OuterRef("pk"), state__in=HELD)
     held, there = Exists(links), Exists(links.filter(gone=False))
@@ -81,7 +83,7 @@ def first_with_email(setup: ExchangeSync, emails: Iterable[str], run: SyncRun | 
         planned = Exists(run.planned.filter(contact_id=OuterRef("pk"), action__in=(Action.LINK, Action.CREATE)))
     may_go = Q(pk__in=wanted(setup).filter(pk__in=Contact.objects.reachable())) | Q(held=True)
     rows = Contact.objects.alive().annotate(email_lower=Lower("email"), held=held, there=there, planned=planned)
-    rows = rows.filter(Q(planned=True) | ~Exists(stay_out(setup, run).filter(contact_id=OuterRef("pk"))))
+    rows = rows.filter(Q(planned=True) | ~Exists(stay_out(setup, puts_back).filter(contact_id=OuterRef("pk"))))
     rows = rows.filter(email_lower__in=emails).filter(may_go).order_by("-there", "-planned", "-held", "number")
     first: dict[str, str] = {}
     for email, number in rows.values_list("email_lower", "number"):
@@ -89,9 +91,9 @@ def first_with_email(setup: ExchangeSync, emails: Iterable[str], run: SyncRun | 
     return first
 
 
-def stay_out(setup: ExchangeSync, run: SyncRun | None) -> QuerySet[ContactLink]:
-    """Of contacts that the user removed in Outlook: those that `run`, or else an ordinary sync, does not put back."""
+def stay_out(setup: ExchangeSync, puts_back: bool) -> QuerySet[ContactLink]:
+    """Of contacts that the user removed in Outlook: those that are not put back."""
     removed = setup.links.filter(state=LinkState.REMOVED)
-    if run is not None and run.whole:
+    if puts_back:
         return removed.none()
     return removed.filter(left_by_undo=True) if setup.removed_rule == RemovedRule.PUT_BACK else removed

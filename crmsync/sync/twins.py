@@ -35,7 +35,8 @@ class Twins:
         return isinstance(decided.outlook, Write) and bool(self.why_not(contact)[0])
 
 
-def look_for_twins(work: Work, contacts: Iterable[Contact]) -> Twins:
+def look_for_twins(work: Work, contacts: Iterable[Contact], *, puts_back: bool = False) -> Twins:
+    """Twins for `contacts`; `puts_back` while it is still being decided who of those who were removed comes back."""
     contacts = list(contacts)
     if not contacts:
         return Twins()
@@ -44,7 +45,7 @@ def look_for_twins(work: Work, contacts: Iterable[Contact]) -> Twins:
     paired = work.run.planned.filter(contact__in=contacts, action=Action.LINK)
     return Twins(
         unpaired_items(work, emails),
-        first_with_email(work.setup, emails, work.run) if only_one else {},
+        first_with_email(work.setup, emails, work.run, puts_back=puts_back) if only_one else {},
         frozenset(paired.values_list("contact_id", flat=True)),
     )
 
