@@ -206,11 +206,15 @@ def write_contact_back(facts: Facts) -> Iterator[Step]:
 
 
 def restore(facts: Facts) -> Step:
-    """The run moved the contact to the trash: it comes back, to the item that an undo may have left by itself."""
+    """The run moved the contact to the trash: it comes back, to the item that an undo may have left by itself.
+
+    Where the item's owner has been at it since, whose it is and what of it counts is seen by the next sync.
+    """
     contact, item, own = facts.contact, facts.item, facts.own
     if contact is None or not contact.is_trashed or contact.merged_into_id:
         return facts.changed()
     is_alone = item is not None and item.state == LinkState.SEEN and own is None and not item.needs_extras
+    is_alone = is_alone and item.change_key == facts.change.change_key
     fields = {name: ["", value] for name, value in filled(contact_fields(contact)).items()}
     return Back(Action.RESTORE, fields, item if is_alone else own)
 
