@@ -213,10 +213,10 @@ def restore(facts: Facts) -> Step:
     contact, item, own = facts.contact, facts.item, facts.own
     if contact is None or not contact.is_trashed or contact.merged_into_id:
         return facts.changed()
-    is_alone = item is not None and item.state == LinkState.SEEN and own is None and not item.needs_extras
-    is_alone = is_alone and item.change_key == facts.change.change_key
     fields = {name: ["", value] for name, value in filled(contact_fields(contact)).items()}
-    return Back(Action.RESTORE, fields, item if is_alone else own)
+    if item is None or item.state != LinkState.SEEN or own is not None or item.needs_extras:
+        return Back(Action.RESTORE, fields, own)
+    return Back(Action.RESTORE, fields, item if item.change_key == facts.change.change_key else None)
 
 
 # --- Shared ----------------------------------------------------------------------------------------------------------
