@@ -212,3 +212,24 @@ def test_a_comparison_forgets_an_item_that_no_sync_has_read(apart: Salesperson) 
     assert traces("Søren Holm") == ["sync.Difference: Søren Holm"]
     do_erase(PersonFactory(first_name="SØREN", surname="Holm", email="søren@home.example"))
     assert traces("Søren Holm") == []
+
+
+def test_the_item_that_a_merge_undone_just_now_had_given_to_somebody_else_goes_too(
+    jens: Salesperson, anne: Contact
+) -> None:
+    """It holds the other one's values by then, and still whatever its owner wrote on it about the person."""
+    Contact.objects.filter(pk=anne.pk).update(email="")
+    bo = PersonFactory(first_name="Bo", surname="Lund", email="bo@lund.example")
+    jens.sync()
+    item = jens.outlook.edit(jens.card("Bo Lund")["id"], spouseName="Kim Lund")["id"]
+    jens.sync()
+    merging.merge(Contact.objects.get(pk=anne.pk), [bo], {"email": "anne@holm.example"}, by=None)
+    jens.sync()
+    assert [card["id"] for card in jens.outlook.contacts()] == [item]
+    merging.unmerge(anne.changes.get(source="merge").reference, by=None)
+    edit(anne, email="anne@holm.example")
+    erasure = do_erase(bo)
+    jens.sync()
+    (card,) = jens.outlook.contacts()
+    assert card["id"] != item and card["displayName"] == "Anne Holm"
+    assert erasure.copies.get().outcome == "removed" and traces("Lund", "bo@lund.example") == []

@@ -99,7 +99,8 @@ class Reach:
         no other e-mail than one that somebody else has by now. What somebody has marked Private is theirs, and the CRM
         knows nothing of it.
         """
-        return ContactLink.objects.filter(Q(contact__in=self.people) | Q(pk__in=self._unpaired()))
+        paired = Q(contact__in=self.people) | Q(moved_from__in=self.people)  # by a merge that was undone just now
+        return ContactLink.objects.filter(paired | Q(pk__in=self._unpaired()))
 
     def _unpaired(self) -> list[int]:
         seen = ContactLink.objects.filter(state=LinkState.SEEN, private=False)
