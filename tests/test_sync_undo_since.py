@@ -62,3 +62,18 @@ def test_nobody_is_made_again_beside_another_contact_with_the_e_mail(jens: Sales
     assert (row["outcome"], row["reason"], row["detail"]) == ("skipped", "shared_email", bo.number)
     settle(jens)
     assert jens.names() == ["Bo Dam"] and SyncRun.objects.open().count() == 0
+
+
+def test_nobody_is_made_again_whose_own_item_its_owner_took_out_of_deleted_items(jens: Salesperson) -> None:
+    """Also where the e-mail is another one by now."""
+    jens.change(contact_filter={"city": "Ribe"}, left_filter_rule="remove")
+    anne = PersonFactory(first_name="Anne", surname="Dam", city="Ribe")
+    settle(jens)
+    edit(anne, city="Odense")
+    removal = jens.sync()["run"]
+    settle(jens)
+    edit(anne, email="anne@new.example")
+    jens.outlook.restore(jens.card("Anne Dam", "Deleted Items")["id"])
+    (row,) = jens.undo(removal)["changes"]
+    assert (row["outcome"], row["reason"]) == ("skipped", "changed_since")
+    assert jens.names() == ["Anne Dam"]

@@ -146,7 +146,8 @@ def make_item_again(facts: Facts) -> Step:
     removed_since = own is not None and (
         own.state in (LinkState.LINKED, LinkState.CREATING) or (own.state == LinkState.REMOVED and not own.left_by_undo)
     )
-    if contact is None or contact.merged_into_id or removed_since:
+    is_back = facts.item is not None and facts.item.state == LinkState.SEEN  # its owner took it out of Deleted Items
+    if contact is None or contact.merged_into_id or removed_since or is_back:
         return facts.changed()
     reason, detail = facts.known.twins[contact.pk]
     if reason:
