@@ -13,6 +13,7 @@ from crmsync.sync.erasing import StillRunning, erase
 from crmsync.sync.erasures import Erasure
 from crmsync.sync.models import SyncChange, SyncRun
 from crmsync.sync.runs import request_run
+from tests.compare import settle
 from tests.factories import AdministratorFactory, PersonFactory, UserFactory
 from tests.scene import FOLDER, Salesperson, edit, outlook_person
 from tests.traces import traces
@@ -212,3 +213,43 @@ def test_a_comparison_forgets_an_item_that_no_sync_has_read(apart: Salesperson) 
     assert traces("Søren Holm") == ["sync.Difference: Søren Holm"]
     do_erase(PersonFactory(first_name="SØREN", surname="Holm", email="søren@home.example"))
     assert traces("Søren Holm") == []
+
+
+def test_the_item_that_a_merge_undone_just_now_had_given_to_somebody_else_goes_too(
+    jens: Salesperson, anne: Contact
+) -> None:
+    """It holds the other one's values by then, and still whatever its owner wrote on it about the person."""
+    Contact.objects.filter(pk=anne.pk).update(email="")
+    bo = PersonFactory(first_name="Bo", surname="Lund", email="bo@lund.example")
+    jens.sync()
+    item = jens.outlook.edit(jens.card("Bo Lund")["id"], spouseName="Kim Lund")["id"]
+    jens.sync()
+    merging.merge(Contact.objects.get(pk=anne.pk), [bo], {"email": "anne@holm.example"}, by=None)
+    jens.sync()
+    assert [card["id"] for card in jens.outlook.contacts()] == [item]
+    merging.unmerge(anne.changes.get(source="merge").reference, by=None)
+    edit(anne, email="anne@holm.example")
+    erasure = do_erase(bo)
+    jens.sync()
+    (card,) = jens.outlook.contacts()
+    assert card["id"] != item and card["displayName"] == "Anne Holm"
+    assert erasure.copies.get().outcome == "removed" and traces("Lund", "bo@lund.example") == []
+
+
+@pytest.mark.parametrize("came_through", [True, False])
+def test_an_e_mail_that_a_merge_had_brought_to_an_item_unheard_does_not_come_back(
+    jens: Salesperson, anne: Contact, came_through: bool
+) -> None:
+    """The answer was lost, the merge undone, the person erased: the item's owner never wrote it."""
+    jens.sync()
+    bo = PersonFactory(first_name="Bo", surname="Lund", email="bo@lund.example")
+    values = {"email_2": "bo@lund.example"}
+    merging.merge(Contact.objects.get(pk=anne.pk), [Contact.objects.get(pk=bo.pk)], values, by=None)
+    jens.tenant.faults.add("status", status=504, commit=came_through, match="PATCH ", times=1 if came_through else 0)
+    jens.sync()
+    jens.tenant.faults.clear()
+    assert len(jens.card("Anne Holm")["emailAddresses"]) == 1 + came_through
+    merging.unmerge(anne.changes.get(source="merge").reference, by=None)
+    do_erase(bo)
+    settle(jens)
+    assert Contact.objects.get().email_2 == "" and len(jens.card("Anne Holm")["emailAddresses"]) == 1

@@ -15,7 +15,8 @@ from crmsync.sync.engine import perform
 from crmsync.sync.models import SyncRun
 from exchange_setup.models import ExchangeSync
 from tests.factories import AdministratorFactory, CompanyFactory, LinkFactory, PersonFactory, SetupFactory, UserFactory
-from tests.scene import Salesperson, Stage
+from tests.scene import Salesperson, Stage, edit
+from tests.test_sync_privacy import PRIVATE
 
 MINE = {"salesperson": "%me"}
 
@@ -61,6 +62,28 @@ def test_what_the_page_foretells_is_what_the_next_syncs_do(admin: Client, jens: 
     assert Contact.objects.filter(salesperson=mia.setup.user).count() == 5
     assert jens.sync()["outlook"]["deleted"] == 3 and mia.sync()["outlook"]["created"] == 3
     assert len(jens.names()) == 1 and len(mia.names()) == 3
+
+
+def test_nobody_is_foretold_whom_an_outlook_does_not_gain_or_lose(
+    admin: Client, jens: Salesperson, mia: Salesperson
+) -> None:
+    """One is Private in the giver's Outlook by now, the other one the taker once removed from theirs."""
+    jens.change(contact_filter=MINE, left_filter_rule="remove")
+    private, removed = PersonFactory.create_batch(2, salesperson=mia.setup.user)
+    mia.sync()
+    mia.outlook.remove(mia.card(removed.name)["id"])
+    mia.sync()
+    for contact in (private, removed):
+        edit(contact, salesperson=jens.setup.user)
+    for person in (jens, mia):
+        person.sync()
+    jens.outlook.edit(jens.card(private.name)["id"], singleValueExtendedProperties=PRIVATE)
+    jens.sync()
+    data = {"giver": jens.setup.user_id, "taker": mia.setup.user_id}
+    answer = admin.post("/sync/reassign/", data)
+    assert shown(answer) == {str(jens.setup.user): (0, 1)}
+    confirm(admin, "/sync/reassign/", answer, **data)
+    assert jens.sync()["outlook"]["deleted"] == 1 and mia.sync()["outlook"]["created"] == 0
 
 
 def test_another_number_or_another_choice_is_shown_again(admin: Client) -> None:

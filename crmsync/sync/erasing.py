@@ -36,11 +36,12 @@ from crmsync.sync.choices import (
 )
 from crmsync.sync.differences import Difference
 from crmsync.sync.erasures import CopyOutcome, ErasedCopy, Erasure
-from crmsync.sync.fields import EMAILS
+from crmsync.sync.fields import EMAILS, complete, filled, fingerprint
 from crmsync.sync.matching import emails_of
 from crmsync.sync.models import ContactLink, SyncChange, SyncRun
 from crmsync.sync.runs import NotReady, close_dead_run, request_run
 from crmsync.sync.sheet import Sheet
+from crmsync.sync.unheard import MAYBE_SENT
 from crmsync.sync.work import PAGE, Work
 from exchange_setup.models import ExchangeSync
 
@@ -99,7 +100,8 @@ class Reach:
         no other e-mail than one that somebody else has by now. What somebody has marked Private is theirs, and the CRM
         knows nothing of it.
         """
-        return ContactLink.objects.filter(Q(contact__in=self.people) | Q(pk__in=self._unpaired()))
+        paired = Q(contact__in=self.people) | Q(moved_from__in=self.people)  # by a merge that was undone just now
+        return ContactLink.objects.filter(paired | Q(pk__in=self._unpaired()))
 
     def _unpaired(self) -> list[int]:
         seen = ContactLink.objects.filter(state=LinkState.SEEN, private=False)
@@ -215,13 +217,29 @@ def forget_journal(reach: Reach) -> None:
 def forget_in_rows_of_others(reach: Reach) -> None:
     """Take the e-mails out of rows about others who had them for a while, by a merge perhaps; a plan stays whole."""
     found = crm.stands_in("fields", crm.SAID, reach.emails) | crm.stands_in("conflicts", IN_CONFLICT, reach.emails)
-    rows = list(SyncChange.objects.filter(found).exclude(outcome__in=WAITING, run__outcome__in=OPEN))
+    others = SyncChange.objects.filter(found).exclude(outcome__in=WAITING, run__outcome__in=OPEN)
+    rows = list(others.select_related("link__setup"))
     for row in rows:
+        agree_on_unheard(row, reach.emails)
         row.fields = {name: said for name, said in row.fields.items() if not crm.tells(name, said, reach.emails)}
         row.conflicts = {
             name: said for name, said in row.conflicts.items() if not crm.tells(name, said.values(), reach.emails)
         }
     SyncChange.objects.bulk_update(rows, ["fields", "conflicts"], batch_size=PAGE)
+
+
+def agree_on_unheard(row: SyncChange, emails: set[str]) -> None:
+    """Have the sides agree on e-mails that a write may have brought to somebody else's item unheard, while its row
+    tells that they were ours. They would come into the CRM as the item's owner's."""
+    link, fields = row.link, row.fields.items()
+    written = {name: said[1] for name, said in fields if crm.tells(name, said[1:], emails)}
+    may_be_there = row.action == Action.UPDATE and row.sent_at is not None and row.outcome in MAYBE_SENT
+    if link is None or not written or not may_be_there or row.created_at < (link.setup.last_sync_at or row.created_at):
+        return
+    link.base_crm = filled({**complete(link.base_crm), **written})
+    link.base_outlook = filled({**complete(link.base_outlook), **written})
+    link.fingerprint, link.missing = fingerprint(complete(link.base_outlook)), True  # so that it is asked for
+    link.save(update_fields=["base_crm", "base_outlook", "fingerprint", "missing"])
 
 
 def forget_differences(reach: Reach) -> None:

@@ -15,6 +15,7 @@ from contacts.models import ContactQuerySet
 from contacts.reassigning import SALESPERSON, passing
 from crmsync.sync.choices import LinkState
 from crmsync.sync.models import ContactLink
+from crmsync.sync.scope import stay_out
 from exchange_setup.models import ExchangeSync, LeftFilterRule
 
 
@@ -53,11 +54,15 @@ def felt(setups: Iterable[ExchangeSync], moving: ContactQuerySet, giver: Any, ta
 
 
 def counted(setup: ExchangeSync, moving: ContactQuerySet) -> tuple[int, int]:
-    """Of the moving contacts that pass the rest of the filter: those not in this Outlook, and those in it."""
+    """Of the moving contacts that pass the rest of the filter: those who may come into this Outlook, and those in it.
+
+    Whom its owner removed there stays out, and what is private or gone there nobody removes.
+    """
     rest = {name: text for name, text in setup.contact_filter.items() if name != SALESPERSON}
     by_filter = moving.reachable().filter(as_q(rest, setup.user)).exclude(pk__in=setup.preferences.values("contact_id"))
     here = ContactLink.objects.filter(setup=setup, contact_id=OuterRef("pk"), state=LinkState.LINKED)
-    numbers = by_filter.annotate(here=Exists(here)).aggregate(
-        out=Count("pk", filter=Q(here=False)), there=Count("pk", filter=Q(here=True))
+    stays = Exists(here) | Exists(stay_out(setup, None).filter(contact_id=OuterRef("pk")))
+    numbers = by_filter.annotate(stays=stays, there=Exists(here.filter(private=False, gone=False))).aggregate(
+        out=Count("pk", filter=Q(stays=False)), here=Count("pk", filter=Q(there=True))
     )
-    return numbers["out"], numbers["there"]
+    return numbers["out"], numbers["here"]

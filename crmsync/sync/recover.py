@@ -62,8 +62,9 @@ def adopt(work: Work, link: ContactLink, item: dict[str, Any]) -> None:
         take_in(link, read_whole(item))
     except Broken:
         link.change_key = ""
-    # Where it differs the user has been at it already: made by us, but no version of it is ours alone.
-    link.own_key = (link.change_key if link.outlook is None else "") or str(link.marker)
+    # Where it was written again the user has been at it already: made by us, but no version of it is ours alone.
+    is_as_made = link.outlook is None and link.outlook_modified_at == link.outlook_created_at
+    link.own_key = (link.change_key if is_as_made else "") or str(link.marker)
     link.missing = True  # as with any item that we created
     link.save(update_fields=[*LINK_COLUMNS, "private"])
     journal(work, link)

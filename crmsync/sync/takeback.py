@@ -26,7 +26,7 @@ class Known:
     items: Mapping[str, ContactLink]
     own: Mapping[int, ContactLink]
     never: set[int]
-    alone: set[str]  # e-mails of items that are only in Outlook
+    twins: Mapping[int, tuple[str, str]]  # why a contact is not to be created beside somebody: reason and detail
     elsewhere: set[int]  # contacts that a colleague's sync has paired with an item of theirs
     survivors: set[int]  # contacts that others were merged into
     undone: set[int]
@@ -146,8 +146,12 @@ def make_item_again(facts: Facts) -> Step:
     removed_since = own is not None and (
         own.state in (LinkState.LINKED, LinkState.CREATING) or (own.state == LinkState.REMOVED and not own.left_by_undo)
     )
-    if contact is None or contact.merged_into_id or removed_since or contact.email.lower() in facts.known.alone:
+    is_back = facts.item is not None and facts.item.state == LinkState.SEEN  # its owner took it out of Deleted Items
+    if contact is None or contact.merged_into_id or removed_since or is_back:
         return facts.changed()
+    reason, detail = facts.known.twins[contact.pk]
+    if reason:
+        return LeftAlone(reason, detail) if reason == Reason.SHARED_EMAIL else facts.changed()
     if frozen := why_frozen(contact, None):
         return LeftAlone(frozen)
     if contact.pk in facts.known.never:
@@ -203,13 +207,17 @@ def write_contact_back(facts: Facts) -> Iterator[Step]:
 
 
 def restore(facts: Facts) -> Step:
-    """The run moved the contact to the trash: it comes back, to the item that an undo may have left by itself."""
+    """The run moved the contact to the trash: it comes back, to the item that an undo may have left by itself.
+
+    Where the item's owner has been at it since, whose it is and what of it counts is seen by the next sync.
+    """
     contact, item, own = facts.contact, facts.item, facts.own
     if contact is None or not contact.is_trashed or contact.merged_into_id:
         return facts.changed()
-    is_alone = item is not None and item.state == LinkState.SEEN and own is None and not item.needs_extras
     fields = {name: ["", value] for name, value in filled(contact_fields(contact)).items()}
-    return Back(Action.RESTORE, fields, item if is_alone else own)
+    if item is None or item.state != LinkState.SEEN or own is not None or item.needs_extras:
+        return Back(Action.RESTORE, fields, own)
+    return Back(Action.RESTORE, fields, item if item.change_key == facts.change.change_key else None)
 
 
 # --- Shared ----------------------------------------------------------------------------------------------------------

@@ -12,11 +12,12 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from contacts.models import Contact
-from crmsync.sync.choices import Action, Cause, ChangeOutcome, Kind, LinkState, Outcome, Reason, Side, Step, Trigger
+from crmsync.sync.choices import Action, Cause, ChangeOutcome, Kind, Outcome, Reason, Side, Step, Trigger
 from crmsync.sync.models import SyncChange, SyncRun
 from crmsync.sync.runs import request_run, start
 from crmsync.sync.sheet import Sheet
 from crmsync.sync.takeback import FOR_GOOD, Back, Facts, Known, take_back
+from crmsync.sync.twins import look_for_twins
 from crmsync.sync.units import whose
 from crmsync.sync.work import PAGE, Work, chunks
 
@@ -96,8 +97,7 @@ def look_up(work: Work, changes: list[SyncChange]) -> Known:
     items = {change.outlook_id for change in changes if change.outlook_id}
     links = list(work.links.filter(Q(outlook_id__in=items) | Q(contact__in=ids)))
     contacts = Contact.objects.in_bulk(ids)
-    emails = {contact.email.lower() for contact in contacts.values() if contact.email}
-    alone = work.links.filter(state=LinkState.SEEN, gone=False, email__in=emails)
+    twins = look_for_twins(work, contacts.values())
     paired = SyncChange.objects.filter(contact__in=ids, action=Action.LINK, outcome=ChangeOutcome.DONE)
     undone = SyncChange.objects.filter(undoes__in=changes, outcome=ChangeOutcome.DONE)
     return Known(
@@ -105,7 +105,7 @@ def look_up(work: Work, changes: list[SyncChange]) -> Known:
         items={link.outlook_id: link for link in links if link.outlook_id},
         own={link.contact_id: link for link in links if link.contact_id},
         never=set(work.never().filter(contact__in=ids).values_list("contact_id", flat=True)),
-        alone=set(alone.values_list("email", flat=True)),
+        twins={pk: twins.why_not(contact) for pk, contact in contacts.items()},
         elsewhere=set(paired.exclude(run__setup=work.setup).values_list("contact_id", flat=True)),
         survivors=set(Contact.objects.filter(merged_into__in=ids).values_list("merged_into_id", flat=True)),
         undone=set(undone.values_list("undoes_id", flat=True)),
