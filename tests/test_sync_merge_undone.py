@@ -111,3 +111,19 @@ def test_a_merge_while_a_run_is_at_work_is_left_to_the_next(jens, number):
     jens.sync()
     assert jens.card("Anne Holm")["id"] == item_id and len(jens.outlook.contacts()) == 1
     assert quiet(jens)
+
+
+def test_whom_a_never_leaves_when_the_merged_one_is_restored_comes_into_outlook(jens):
+    anna = person("Anna", email="anna@x.example")
+    ContactPreference.objects.create(setup=jens.setup, contact=anna, choice="never")
+    jens.sync()
+    anne = person(email="anne@x.example")
+    merge(anne, anna)
+    jens.sync()
+    assert jens.names() == [] and jens.setup.preferences.get().contact == anne
+    Contact.objects.update(modified_at=timezone.now() - timedelta(days=2))
+    jens.sync()
+    fresh(anna).restore(by=None)
+    jens.sync()
+    assert jens.names() == ["Anne Holm"] and jens.setup.preferences.get().contact == anna
+    assert quiet(jens)

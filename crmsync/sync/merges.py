@@ -110,3 +110,4 @@ def move_words(work: Work, words: list[tuple[ContactPreference, Contact]], *, ba
                 word.save(update_fields=["contact", "moved_from"])
             elif back:
                 word.delete()
+        work.look_again_at(about)  # of whom a "never" has gone perhaps nothing is noted
