@@ -177,6 +177,21 @@ def test_an_items_second_email_of_who_is_added_later_is_recognised_in_any_case_b
     assert quiet(jens)
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_two_new_outlook_items_of_one_person_by_a_second_email_become_one_contact(jens, folder, first):
+    items = [
+        with_second_email("Anne", "Holm", "anne@home.example"),
+        outlook_person("Anne", "Holm", "anne@home.example"),
+    ]
+    for item in (items[first], items[1 - first]):
+        jens.outlook.add(**item)
+    jens.sync()
+    jens.sync()
+    assert Contact.objects.count() == 1
+    assert ContactLink.objects.get(contact=None).problem == "duplicate"
+    assert quiet(jens)
+
+
 def test_a_second_email_that_colleagues_share_makes_nobody_the_other(jens, folder):
     PersonFactory(first_name="Front", surname="Desk", email="desk@fabrikam.example")
     CompanyFactory(name="Fabrikam A/S", email="info@fabrikam.example")

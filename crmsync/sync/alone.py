@@ -8,7 +8,7 @@ from contacts.models import Contact
 from crmsync.sync.choices import Action, Cause, Decision, Kind, LinkState, Reason, Side, Step
 from crmsync.sync.fields import ContactFields, complete
 from crmsync.sync.mapping import CATEGORY, categories_of, contact_fields, is_email, split_name, stamped
-from crmsync.sync.matching import Match, match
+from crmsync.sync.matching import Match, is_coming, match
 from crmsync.sync.mirror import INTRINSIC
 from crmsync.sync.models import ContactLink, SyncChange
 from crmsync.sync.plan import Rules, Write, plan
@@ -28,10 +28,11 @@ def plan_items(work: Work) -> None:
     sheet = Sheet(work)
     # What is being created may be the very item; it is not brought in as new before that is known.
     is_unclear = work.links.filter(state=LinkState.CREATING).exists()
+    coming: dict[str, set[str]] = {}
     for chunk in chunks(items):
         for link, found in match(work, chunk):
             if found.contact is not None or found.reason or not is_unclear:
-                plan_item(sheet, link, found)
+                plan_item(sheet, link, found, coming)
         sheet.flush()
         work.lease.rest(step=Step.PLANNING)
 
@@ -51,7 +52,8 @@ def plan_intrinsic(work: Work) -> None:
         sheet.flush()
 
 
-def plan_item(sheet: Sheet, link: ContactLink, found: Match) -> None:
+def plan_item(sheet: Sheet, link: ContactLink, found: Match, coming: dict[str, set[str]]) -> None:
+    """Pair the item, bring it into the CRM or say why not. `coming`, who comes in by now, is `is_coming`'s."""
     if found.contact is not None:
         pair(sheet, link, found.contact)
         return
@@ -60,6 +62,9 @@ def plan_item(sheet: Sheet, link: ContactLink, found: Match) -> None:
         # What the CRM can change is looked at again, what only the rule or the user can is not.
         link.dirty = bool(found.reason) and reason != Reason.NOT_WANTED
         sheet.leave_out(reason, found.detail, side=Side.CRM, link=link)
+        return
+    if is_coming(link, coming):
+        sheet.leave_out(Reason.DUPLICATE, side=Side.CRM, link=link)
         return
     values = complete(link.outlook or {}) | name_in_one_piece(link)
     # Notes go from the CRM to Outlook only: a person's own notes stay their own.
