@@ -170,3 +170,26 @@ def test_who_was_removed_in_outlook_keeps_nobody_else_with_the_e_mail_out(jens, 
     PersonFactory(first_name="Bo", surname="Holm", email=EMAIL)
     jens.sync()
     assert jens.names() == ["Bo Holm"]
+
+
+@pytest.mark.parametrize("twin", ["a contact that takes their e-mail", "an item that could be somebody else's"])
+def test_who_was_not_put_back_beside_a_twin_is_once_that_has_gone(jens, anne, twin):
+    jens.change(removed_rule="put_back")
+    bo = PersonFactory(first_name="Bo", surname="Holm", email="bo@x.example")
+    settle(jens)
+    remove(jens)
+    if twin.startswith("a contact"):
+        edit(bo, email=EMAIL)
+    else:
+        others = [PersonFactory(first_name="Anne", surname="Holm", email=EMAIL) for _ in range(2)]
+        item_id = make_by_hand(jens, first="Somebody")
+    settle(jens)
+    assert "Anne Holm" not in jens.names()
+    if twin.startswith("a contact"):
+        edit(bo, email="bo@x.example")
+    else:
+        jens.outlook.remove(item_id)
+        for other in others:
+            other.trash(by=None)
+    settle(jens)
+    assert jens.names() == ["Anne Holm", "Bo Holm"] and quiet(jens)

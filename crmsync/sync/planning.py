@@ -97,14 +97,14 @@ def plan_removed(sheet: Sheet, link: ContactLink, twins: Twins) -> None:
     """The user removed the Outlook copy some time ago: a full sync, or the rule, puts it back."""
     work, contact = sheet.work, link.contact
     by_rule = work.setup.removed_rule == RemovedRule.PUT_BACK and not link.left_by_undo
-    put_back = (work.run.whole or by_rule) and not twins.why_not(contact)[0]
+    comes_back = (work.run.whole or by_rule) and link.in_filter and is_reachable(contact) and not link.never
     if contact.is_trashed:
         sheet.drop(link)
-    elif put_back and link.in_filter and is_reachable(contact) and not link.never:
+    elif comes_back and not twins.why_not(contact)[0]:
         fields = alone.for_new_item(work, contact_fields(contact))
         sheet.add(Side.OUTLOOK, Action.CREATE, Cause.PUT_BACK, fields, contact=contact, link=link, with_outlook=True)
     else:
-        link.contact_version, link.dirty = contact.version, False
+        link.contact_version, link.dirty = contact.version, bool(comes_back and by_rule)  # once its twin has gone
         sheet.touch(link)
 
 
