@@ -20,6 +20,7 @@ from crmsync.sync.mirror import INTRINSIC
 from crmsync.sync.models import ContactLink, SyncRun
 from crmsync.sync.narrowing import begun_before
 from crmsync.sync.plan import DELETE, Base, Plan, Rules, Write, plan
+from crmsync.sync.salespeople import RENAMED
 from crmsync.sync.scope import plan_holds, rules_for, with_scope
 from crmsync.sync.sheet import Sheet, settle
 from crmsync.sync.twins import Twins, look_for_twins
@@ -55,7 +56,7 @@ def must_replan(work: Work) -> bool:
     if setup.is_first_sync:
         work.note("first_sync")
     elif setup.planned_with != setup.settings_fingerprint():
-        work.note("settings_changed" if setup.planned_with else "salesperson_changed")
+        work.note("salesperson_changed" if setup.planned_with.startswith(RENAMED) else "settings_changed")
     return work.run.whole or not plan_holds(setup)
 
 
