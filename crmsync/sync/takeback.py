@@ -26,7 +26,7 @@ class Known:
     items: Mapping[str, ContactLink]
     own: Mapping[int, ContactLink]
     never: set[int]
-    alone: set[str]  # e-mails of items that are only in Outlook
+    taken: set[str]  # e-mails of items that are only in Outlook, or of contacts that go there in somebody's place
     elsewhere: set[int]  # contacts that a colleague's sync has paired with an item of theirs
     survivors: set[int]  # contacts that others were merged into
     undone: set[int]
@@ -146,7 +146,7 @@ def make_item_again(facts: Facts) -> Step:
     removed_since = own is not None and (
         own.state in (LinkState.LINKED, LinkState.CREATING) or (own.state == LinkState.REMOVED and not own.left_by_undo)
     )
-    if contact is None or contact.merged_into_id or removed_since or contact.email.lower() in facts.known.alone:
+    if contact is None or contact.merged_into_id or removed_since or contact.email.lower() in facts.known.taken:
         return facts.changed()
     if frozen := why_frozen(contact, None):
         return LeftAlone(frozen)

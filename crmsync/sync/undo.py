@@ -10,15 +10,18 @@ from itertools import chain, groupby, islice
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Lower
 
 from contacts.models import Contact
 from crmsync.sync.choices import Action, Cause, ChangeOutcome, Kind, LinkState, Outcome, Reason, Side, Step, Trigger
 from crmsync.sync.models import SyncChange, SyncRun
 from crmsync.sync.runs import request_run, start
+from crmsync.sync.scope import HELD
 from crmsync.sync.sheet import Sheet
 from crmsync.sync.takeback import FOR_GOOD, Back, Facts, Known, take_back
 from crmsync.sync.units import whose
 from crmsync.sync.work import PAGE, Work, chunks
+from exchange_setup.models import SharedEmailRule
 
 DONE = Q(outcome=ChangeOutcome.DONE) & ~Q(action=Action.SKIP)
 WROTE = DONE & ~Q(action=Action.UNLINK) & ~Q(cause__in=FOR_GOOD)
@@ -97,7 +100,11 @@ def look_up(work: Work, changes: list[SyncChange]) -> Known:
     links = list(work.links.filter(Q(outlook_id__in=items) | Q(contact__in=ids)))
     contacts = Contact.objects.in_bulk(ids)
     emails = {contact.email.lower() for contact in contacts.values() if contact.email}
-    alone = work.links.filter(state=LinkState.SEEN, gone=False, email__in=emails)
+    taken = set(work.links.filter(state=LinkState.SEEN, gone=False, email__in=emails).values_list("email", flat=True))
+    if work.setup.shared_email_rule == SharedEmailRule.LOWEST:
+        there = work.links.filter(state__in=HELD, gone=False, contact__deleted_at=None)
+        shared = there.annotate(crm_email=Lower("contact__email")).filter(crm_email__in=emails)
+        taken.update(shared.values_list("crm_email", flat=True))
     paired = SyncChange.objects.filter(contact__in=ids, action=Action.LINK, outcome=ChangeOutcome.DONE)
     undone = SyncChange.objects.filter(undoes__in=changes, outcome=ChangeOutcome.DONE)
     return Known(
@@ -105,7 +112,7 @@ def look_up(work: Work, changes: list[SyncChange]) -> Known:
         items={link.outlook_id: link for link in links if link.outlook_id},
         own={link.contact_id: link for link in links if link.contact_id},
         never=set(work.never().filter(contact__in=ids).values_list("contact_id", flat=True)),
-        alone=set(alone.values_list("email", flat=True)),
+        taken=taken,
         elsewhere=set(paired.exclude(run__setup=work.setup).values_list("contact_id", flat=True)),
         survivors=set(Contact.objects.filter(merged_into__in=ids).values_list("merged_into_id", flat=True)),
         undone=set(undone.values_list("undoes_id", flat=True)),
