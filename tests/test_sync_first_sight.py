@@ -1,10 +1,14 @@
 """First sight: the same people on both sides already, in every muddle that address books get into."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from contacts.models import Contact
 from crmsync.sync.choices import LinkState
 from crmsync.sync.models import ContactLink, SyncChange
+from crmsync.sync.sweep import prune
 from tests.compare import quiet
 from tests.factories import CompanyFactory, PersonFactory
 from tests.scene import FOLDER, edit, fax_of, outlook_person
@@ -227,6 +231,17 @@ def test_what_is_no_person_or_has_no_name_that_fits_stays_in_outlook(jens, folde
     jens.outlook.add(displayName="Annelise " * 15 + "Holm", emailAddresses=[{"address": EMAIL}])
     assert reasons(jens.sync()) == ["bad_email", "no_name", "not_a_person", "too_long"]
     assert not Contact.objects.exists()
+
+
+def test_what_stays_in_outlook_is_not_told_again_when_the_journal_of_it_has_been_deleted(jens, folder):
+    jens.outlook.add(givenName="Anne", surname="Holm")
+    assert [change["reason"] for change in jens.sync()["changes"]] == ["no_email"]
+    ago = timezone.now() - timedelta(days=91)
+    ContactLink.objects.update(problem_since=ago)
+    SyncChange.objects.update(created_at=ago)
+    prune(timezone.now())
+    assert not SyncChange.objects.exists() and jens.sync()["changes"] == []
+    assert ContactLink.objects.get().problem_since == ago
 
 
 def test_a_display_name_alone_is_a_name_and_both_sides_get_its_parts(jens, folder):

@@ -1,8 +1,10 @@
 """Plan, continued: Outlook items without a contact, and contacts without an Outlook item."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
 
 from contacts.models import Contact
 from crmsync.sync.choices import Action, Cause, Decision, Kind, LinkState, Reason, Side, Step
@@ -41,14 +43,16 @@ def plan_intrinsic(work: Work) -> None:
     """Journal, once each, the items that can never enter as they stand; the mirror has noted why."""
     journalled = SyncChange.objects.filter(link=OuterRef("pk"), action=Action.SKIP, reason=OuterRef("problem"))
     journalled = journalled.exclude(run__kind=Kind.PREVIEW)
-    unsaid = work.links.filter(state=LinkState.SEEN, problem__in=INTRINSIC).exclude(Exists(journalled))
+    kept = timezone.now() - timedelta(
+        days=settings.SYNC_KEEP_CHANGES_DAYS
+    )  # what began before is in no journal any more
+    intrinsic = work.links.filter(state=LinkState.SEEN, problem__in=INTRINSIC, problem_since__gte=kept)
     sheet = Sheet(work)
-    for chunk in chunks(unsaid):
+    for chunk in chunks(intrinsic.exclude(Exists(journalled))):
         for link in chunk:
-            reason, detail = link.problem, link.problem_detail
-            link.problem = ""
-            sheet.leave_out(reason, detail, side=Side.CRM, link=link)
+            sheet.skip(link.problem, link.problem_detail, side=Side.CRM, link=link)
             link.dirty = False
+            sheet.touch(link)
         sheet.flush()
 
 
