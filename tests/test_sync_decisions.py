@@ -88,6 +88,17 @@ def test_an_edit_in_outlook_after_the_decision_comes_along(jens, held, mine):
     assert Contact.objects.get().job_title == "Boss"
 
 
+@pytest.mark.parametrize("for_good", [False, True], ids=["held", "left out for good"])
+def test_an_edit_of_what_is_left_out_is_not_told_as_if_it_began_then(jens, held, mine, for_good):
+    if for_good:
+        decide(mine, held, "keep_out")
+    since = ContactLink.objects.get().problem_since
+    jens.outlook.edit(jens.card("Carla Díaz")["id"], jobTitle="Buyer")
+    assert jens.sync()["changes"] == []
+    link = ContactLink.objects.get()
+    assert (link.problem_since, link.outlook["job_title"]) == (since, "Buyer")
+
+
 def test_what_is_added_can_be_taken_back_until_the_sync(jens, held, mine):
     decide(mine, held, "let_in")
     decide(mine, held, "ask_again")

@@ -15,6 +15,7 @@ from crmsync.sync.polling import at_rest
 from crmsync.sync.runs import approve
 from exchange_setup.models import ExchangeSync
 from tests.compare import quiet, settle
+from tests.crash import Reaper
 from tests.factories import PersonFactory, UserFactory
 from tests.scene import Salesperson, edit
 
@@ -158,3 +159,35 @@ def test_a_user_who_keeps_code_and_e_mail_has_nothing_planned_anew(jens: Salespe
 @pytest.mark.parametrize(("expression", "named"), [("%me", False), ("%ME|''", True), ("JR", True), ("<>%me", False)])
 def test_a_filter_names_people_by_all_but_me(expression: str, named: bool) -> None:
     assert names_people({"salesperson": expression}) is named
+
+
+def get_code(user: Any, code: str) -> None:
+    user.code = code
+    user.save()
+
+
+@pytest.mark.parametrize("held", [False, True], ids=["while it reads", "while it is held"])
+def test_a_salesperson_who_gets_another_code_while_a_run_is_under_way_is_another_to_the_next(
+    jens: Salesperson, anne: Contact, settings: Any, held: bool
+) -> None:
+    user, bo = UserFactory(code="AA"), PersonFactory(salesperson=UserFactory(code="BB"))
+    edit(anne, salesperson=user)
+    jens.change(contact_filter={"salesperson": "BB|CC"})
+    settle(jens)
+    days_pass()
+    settle(jens)
+    bo.refresh_from_db()
+    bo.trash(by=None)
+    if held:
+        settings.SYNC_DELETE_LIMIT = settings.SYNC_DELETE_PERCENT = 0
+        assert jens.sync()["outcome"] == Outcome.HELD
+        get_code(user, "CC")
+        run = SyncRun.objects.get(outcome=Outcome.HELD)
+        approve(run, None, enqueue=False)
+        assert perform(run.pk) == Outcome.DONE
+    else:
+        with Reaper(jens.tenant, 2, meanwhile=lambda: get_code(user, "CC")).at_work():
+            jens.sync()
+    report = jens.sync()
+    assert (report["notes"], jens.names()) == (["salesperson_changed"], ["Anne Holm"])
+    assert quiet(jens)

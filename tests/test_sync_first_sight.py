@@ -1,10 +1,14 @@
 """First sight: the same people on both sides already, in every muddle that address books get into."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from contacts.models import Contact
 from crmsync.sync.choices import LinkState
 from crmsync.sync.models import ContactLink, SyncChange
+from crmsync.sync.sweep import prune
 from tests.compare import quiet
 from tests.factories import CompanyFactory, PersonFactory
 from tests.scene import FOLDER, edit, fax_of, outlook_person
@@ -192,6 +196,21 @@ def test_an_items_second_email_of_who_is_added_later_is_recognised_in_any_case_b
     assert quiet(jens)
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_two_new_outlook_items_of_one_person_by_a_second_email_become_one_contact(jens, folder, first):
+    items = [
+        with_second_email("Anne", "Holm", "anne@home.example"),
+        outlook_person("Anne", "Holm", "anne@home.example"),
+    ]
+    for item in (items[first], items[1 - first]):
+        jens.outlook.add(**item)
+    jens.sync()
+    jens.sync()
+    assert Contact.objects.count() == 1
+    assert ContactLink.objects.get(contact=None).problem == "duplicate"
+    assert quiet(jens)
+
+
 def test_a_second_email_that_colleagues_share_makes_nobody_the_other(jens, folder):
     PersonFactory(first_name="Front", surname="Desk", email="desk@fabrikam.example")
     CompanyFactory(name="Fabrikam A/S", email="info@fabrikam.example")
@@ -227,6 +246,17 @@ def test_what_is_no_person_or_has_no_name_that_fits_stays_in_outlook(jens, folde
     jens.outlook.add(displayName="Annelise " * 15 + "Holm", emailAddresses=[{"address": EMAIL}])
     assert reasons(jens.sync()) == ["bad_email", "no_name", "not_a_person", "too_long"]
     assert not Contact.objects.exists()
+
+
+def test_what_stays_in_outlook_is_not_told_again_when_the_journal_of_it_has_been_deleted(jens, folder):
+    jens.outlook.add(givenName="Anne", surname="Holm")
+    assert [change["reason"] for change in jens.sync()["changes"]] == ["no_email"]
+    ago = timezone.now() - timedelta(days=91)
+    ContactLink.objects.update(problem_since=ago)
+    SyncChange.objects.update(created_at=ago)
+    prune(timezone.now())
+    assert not SyncChange.objects.exists() and jens.sync()["changes"] == []
+    assert ContactLink.objects.get().problem_since == ago
 
 
 def test_a_display_name_alone_is_a_name_and_both_sides_get_its_parts(jens, folder):

@@ -267,3 +267,20 @@ def test_whose_pairing_comes_to_nothing_is_looked_at_again_though_nobody_edits_t
         jens.sync()
     settle(jens)
     assert jens.names() == ["Bo Lind", "Ida Dam"]
+
+
+def test_always_said_while_a_held_run_would_forget_a_pair_whose_item_is_gone_is_heeded(
+    jens: Salesperson, settings: Any
+) -> None:
+    jens.change(removed_rule="put_back")
+    anne, bo = (PersonFactory(first_name=name, surname="Holm") for name in ("Anne", "Bo"))
+    settle(jens)
+    jens.outlook.remove(jens.card("Anne Holm")["id"])
+    say(jens, "never", anne)
+    bo.trash(by=None)
+    Contact.objects.filter(pk=anne.pk).update(modified_at=timezone.now() - timedelta(days=2))
+    settings.SYNC_DELETE_LIMIT = settings.SYNC_DELETE_PERCENT = 0
+    assert jens.sync()["outcome"] == "held"
+    say(jens, "always", anne)
+    approve_held(jens, settings)
+    assert jens.names() == ["Anne Holm"]

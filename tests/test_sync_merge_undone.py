@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from contacts import merging
 from contacts.models import Contact
 from crmsync.sync.choices import LinkState
 from crmsync.sync.models import ContactLink, ContactPreference
@@ -111,3 +112,59 @@ def test_a_merge_while_a_run_is_at_work_is_left_to_the_next(jens, number):
     jens.sync()
     assert jens.card("Anne Holm")["id"] == item_id and len(jens.outlook.contacts()) == 1
     assert quiet(jens)
+
+
+def test_whom_a_never_leaves_when_the_merged_one_is_restored_comes_into_outlook(jens):
+    anna = person("Anna", email="anna@x.example")
+    ContactPreference.objects.create(setup=jens.setup, contact=anna, choice="never")
+    jens.sync()
+    anne = person(email="anne@x.example")
+    merge(anne, anna)
+    jens.sync()
+    assert jens.names() == [] and jens.setup.preferences.get().contact == anne
+    Contact.objects.update(modified_at=timezone.now() - timedelta(days=2))
+    jens.sync()
+    fresh(anna).restore(by=None)
+    jens.sync()
+    assert jens.names() == ["Anne Holm"] and jens.setup.preferences.get().contact == anna
+    assert quiet(jens)
+
+
+@pytest.mark.parametrize("at_once", [True, False], ids=["two merges, one sync", "a sync after each"])
+def test_merges_of_merges_undone_step_by_step_lead_the_item_and_the_word_back_to_each(jens, at_once):
+    anna, bea, cora = person("Anna", email="anna@x.example"), person("Bea", email=""), person("Cora", email="")
+    jens.change(contact_filter={"city": "Vejle"})
+    ContactPreference.objects.create(setup=jens.setup, contact=anna, choice="always")
+    jens.sync()
+    item_id = touched_by_its_owner(jens, "Anna Holm")
+    jens.sync()
+    merge(bea, anna, email="anna@x.example")
+    if not at_once:
+        jens.sync()
+    merge(cora, bea, email="anna@x.example")
+    jens.sync()
+    for undone, owner in ((None, cora), (bea, bea), (anna, anna)):
+        if undone:
+            merging.unmerge(
+                undone.changes.filter(fields__has_key="merged_into", source="merge").first().reference, by=None
+            )
+            jens.sync()
+        (item,) = jens.outlook.contacts()
+        assert (item["id"], item["displayName"]) == (item_id, fresh(owner).name)
+        assert ContactLink.objects.get(state=LinkState.LINKED).contact == owner
+        assert jens.setup.preferences.get().contact == owner
+    assert is_as_its_owner_left_it(item) and quiet(jens)
+
+
+def test_a_merge_that_is_undone_for_another_one_takes_the_item_along(jens):
+    anna, bea, cora = person("Anna", email="anna@x.example"), person("Bea", email=""), person("Cora", email="")
+    jens.sync()
+    item_id = touched_by_its_owner(jens, "Anna Holm")
+    jens.sync()
+    merge(bea, anna, email="anna@x.example")
+    jens.sync()
+    undo(bea)
+    merge(cora, anna, email="anna@x.example")
+    jens.sync()
+    (item,) = jens.outlook.contacts()
+    assert (item["id"], item["displayName"]) == (item_id, "Cora Holm") and quiet(jens)

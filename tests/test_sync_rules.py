@@ -306,6 +306,21 @@ def test_what_is_marked_private_never_enters_the_crm(jens):
     assert quiet(jens)
 
 
+@pytest.mark.parametrize(("emails", "reason"), [([{"address": "doctor@clinic.example"}], None), ([], "no_email")])
+def test_what_is_private_is_so_since_it_was_marked_and_is_looked_at_again_once_it_no_longer_is(jens, emails, reason):
+    jens.outlook.create_folder(FOLDER)
+    item = jens.outlook.add(givenName="My", emailAddresses=emails, singleValueExtendedProperties=PRIVATE)
+    jens.sync()
+    since = ContactLink.objects.get().problem_since
+    jens.outlook.edit(item["id"], jobTitle="Doctor")
+    assert jens.sync()["changes"] == []
+    link = ContactLink.objects.get()
+    assert (link.problem, link.problem_since) == ("private", since)
+    jens.outlook.edit(item["id"], singleValueExtendedProperties=[{**PRIVATE[0], "value": "0"}])
+    assert [change["reason"] for change in jens.sync()["changes"]] == [reason or ""]
+    assert Contact.objects.exists() == (reason is None) and quiet(jens)
+
+
 # Left out -----------------------------------------------------------------------------------------------------------
 
 

@@ -181,3 +181,26 @@ def test_a_full_sync_says_the_same_of_who_stays_out_beside_somebody_who_was_remo
     PersonFactory(first_name="Bo", surname="Holm", email=EMAIL)
     assert [change["reason"] for change in jens.sync()["changes"]] == ["private"]
     assert jens.sync(full=True)["changes"] == [] and jens.names() == ["Anne Holm"]
+
+
+@pytest.mark.parametrize("twin", ["a contact that takes their e-mail", "an item that could be somebody else's"])
+def test_who_was_not_put_back_beside_a_twin_is_once_that_has_gone(jens, anne, twin):
+    jens.change(removed_rule="put_back")
+    bo = PersonFactory(first_name="Bo", surname="Holm", email="bo@x.example")
+    settle(jens)
+    remove(jens)
+    if twin.startswith("a contact"):
+        edit(bo, email=EMAIL)
+    else:
+        others = [PersonFactory(first_name="Anne", surname="Holm", email=EMAIL) for _ in range(2)]
+        item_id = make_by_hand(jens, first="Somebody")
+    settle(jens)
+    assert "Anne Holm" not in jens.names()
+    if twin.startswith("a contact"):
+        edit(bo, email="bo@x.example")
+    else:
+        jens.outlook.remove(item_id)
+        for other in others:
+            other.trash(by=None)
+    settle(jens)
+    assert jens.names() == ["Anne Holm", "Bo Holm"] and quiet(jens)

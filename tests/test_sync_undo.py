@@ -373,3 +373,16 @@ def test_the_card_says_what_an_undo_has_left(jens, anne, client):
     assert "Differs" in page and "Job title" in page
     jens.undo(created)
     assert "An undo left it out of your Outlook." in client.get(card).content.decode()
+
+
+def test_nobody_is_made_again_beside_another_contact_that_has_their_e_mail_in_outlook_by_now(jens):
+    for name in ("Anne", "Bo"):
+        PersonFactory(first_name=name, surname="Holm", email="both@x.example")
+    jens.change(contact_filter={"first_name": "Bo"}, left_filter_rule="remove")
+    settle(jens)
+    jens.change(contact_filter={"first_name": "Anne"})
+    run = jens.sync()["run"]
+    settle(jens)
+    assert jens.names() == ["Anne Holm"]
+    (change,) = jens.undo(run)["changes"]
+    assert (change["reason"], jens.names()) == ("shared_email", ["Anne Holm"])

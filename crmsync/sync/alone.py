@@ -1,14 +1,16 @@
 """Plan, continued: Outlook items without a contact, and contacts without an Outlook item."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
 
 from contacts.models import Contact
 from crmsync.sync.choices import Action, Cause, Decision, Kind, LinkState, Reason, Side, Step
 from crmsync.sync.fields import EMAILS, ContactFields, complete
 from crmsync.sync.mapping import CATEGORY, categories_of, contact_fields, is_email, split_name, stamped
-from crmsync.sync.matching import Match, match
+from crmsync.sync.matching import Match, is_coming, match
 from crmsync.sync.mirror import INTRINSIC
 from crmsync.sync.models import ContactLink, SyncChange
 from crmsync.sync.plan import Rules, Write, plan
@@ -28,10 +30,11 @@ def plan_items(work: Work) -> None:
     sheet = Sheet(work)
     # What is being created may be the very item; it is not brought in as new before that is known.
     is_unclear = work.links.filter(state=LinkState.CREATING).exists()
+    coming: dict[str, set[str]] = {}
     for chunk in chunks(items):
         for link, found in match(work, chunk):
             if found.contact is not None or found.reason or not is_unclear:
-                plan_item(sheet, link, found)
+                plan_item(sheet, link, found, coming)
         sheet.flush()
         work.lease.rest(step=Step.PLANNING)
 
@@ -40,18 +43,21 @@ def plan_intrinsic(work: Work) -> None:
     """Journal, once each, the items that can never enter as they stand; the mirror has noted why."""
     journalled = SyncChange.objects.filter(link=OuterRef("pk"), action=Action.SKIP, reason=OuterRef("problem"))
     journalled = journalled.exclude(run__kind=Kind.PREVIEW)
-    unsaid = work.links.filter(state=LinkState.SEEN, problem__in=INTRINSIC).exclude(Exists(journalled))
+    kept = timezone.now() - timedelta(
+        days=settings.SYNC_KEEP_CHANGES_DAYS
+    )  # what began before is in no journal any more
+    intrinsic = work.links.filter(state=LinkState.SEEN, problem__in=INTRINSIC, problem_since__gte=kept)
     sheet = Sheet(work)
-    for chunk in chunks(unsaid):
+    for chunk in chunks(intrinsic.exclude(Exists(journalled))):
         for link in chunk:
-            reason, detail = link.problem, link.problem_detail
-            link.problem = ""
-            sheet.leave_out(reason, detail, side=Side.CRM, link=link)
+            sheet.skip(link.problem, link.problem_detail, side=Side.CRM, link=link)
             link.dirty = False
+            sheet.touch(link)
         sheet.flush()
 
 
-def plan_item(sheet: Sheet, link: ContactLink, found: Match) -> None:
+def plan_item(sheet: Sheet, link: ContactLink, found: Match, coming: dict[str, set[str]]) -> None:
+    """Pair the item, bring it into the CRM or say why not. `coming`, who comes in by now, is `is_coming`'s."""
     if found.contact is not None:
         pair(sheet, link, found.contact)
         return
@@ -60,6 +66,9 @@ def plan_item(sheet: Sheet, link: ContactLink, found: Match) -> None:
         # What the CRM can change is looked at again, what only the rule or the user can is not.
         link.dirty = bool(found.reason) and reason != Reason.NOT_WANTED
         sheet.leave_out(reason, found.detail, side=Side.CRM, link=link)
+        return
+    if is_coming(link, coming):
+        sheet.leave_out(Reason.DUPLICATE, side=Side.CRM, link=link)
         return
     values = complete(link.outlook or {}) | name_in_one_piece(link)
     # Notes go from the CRM to Outlook only: a person's own notes stay their own.

@@ -18,6 +18,7 @@ from crmsync.sync.narrowing import keep_to_preview
 from crmsync.sync.planning import make_plan
 from crmsync.sync.recover import recover
 from crmsync.sync.runs import start, take_word_back
+from crmsync.sync.salespeople import note_planned
 from crmsync.sync.unheard import note_unheard
 from crmsync.sync.verify import verify
 from crmsync.sync.work import PAGE, SetupChanged, Work
@@ -192,9 +193,8 @@ def remember(work: Work) -> None:
     fresh = work.links.filter(state=LinkState.LINKED, was_in_filter=False)
     if work.run.changes.exists():
         fresh.filter(contact__in=work.in_filter()).update(was_in_filter=True)
-    work.save_setup(
-        last_sync_at=work.run.started_at, planned_with=setup.settings_fingerprint(), trouble="", trouble_detail=""
-    )
+    work.save_setup(last_sync_at=work.run.started_at, trouble="", trouble_detail="")
+    note_planned(setup, work.run.started_at)
 
 
 def go_on_later(run: SyncRun, lease: Lease) -> str:

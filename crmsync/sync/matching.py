@@ -151,6 +151,19 @@ def among(link: ContactLink, people: list[Contact], known: Known, is_oldest: boo
     return Match(contact)
 
 
+def is_coming(link: ContactLink, coming: dict[str, set[str]]) -> bool:
+    """Whether an item before this one, which the plan has new in the CRM, is the same person by the rules for contacts.
+
+    `coming` are the names of such items by e-mail; where it is nobody of them, this one joins.
+    """
+    name, emails = " ".join(link.outlook_name.split()).casefold(), emails_of(link)
+    if link.email in coming or any(name in coming.get(email, ()) for email in emails):
+        return True
+    for email in emails:
+        coming.setdefault(email, set()).add(name)
+    return False
+
+
 def alike(one: str, other: str) -> bool:
     return " ".join(one.split()).casefold() == " ".join(other.split()).casefold()
 

@@ -6,8 +6,11 @@ of fields. Where the survivor is in this Outlook already, its own item stays, an
 contacts in the trash.
 """
 
+from collections.abc import Iterable
+from typing import TypeVar
+
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from contacts.merging import survivors_of
 from contacts.models import Contact
@@ -15,6 +18,7 @@ from crmsync.sync.choices import LinkState, Preference
 from crmsync.sync.models import ContactLink, ContactPreference
 from crmsync.sync.work import Work, chunks, store
 
+Row = TypeVar("Row", ContactLink, ContactPreference)
 THERE = (LinkState.LINKED, LinkState.CREATING)
 MOVED_COLUMNS = ["contact", "contact_version", "moved_from", "dirty"]
 
@@ -22,9 +26,8 @@ MOVED_COLUMNS = ["contact", "contact_version", "moved_from", "dirty"]
 def follow(work: Work) -> None:
     """Let links and words go where merges, and undone merges, have left their contacts."""
     follow_words(work)
-    undone = work.links.filter(moved_from__deleted_at=None).exclude(moved_from=None).select_related("moved_from")
-    for links in chunks(undone):
-        move(work, {link.moved_from.pk: (link, link.moved_from) for link in links}, back=True)
+    for links in chunks(astray(work.links)):
+        move(work, {owner.pk: (link, owner) for link, owner in with_owners(links)}, back=True)
     there = work.links.filter(contact_id=OuterRef("contact__merged_into_id"), state__in=THERE, gone=False)
     merged = work.links.filter(state__in=(LinkState.LINKED, LinkState.REMOVED), contact__merged_into__isnull=False)
     for links in chunks(merged.exclude(Exists(there)).select_related("contact")):
@@ -35,6 +38,22 @@ def follow(work: Work) -> None:
             if survivor := survivors.get(link.contact_id):
                 wanted.setdefault(survivor.pk, (link, survivor))
         move(work, wanted)
+
+
+def astray(rows: QuerySet[Row]) -> QuerySet[Row]:
+    """Of links or words those that merges have moved and that may not be any more where their first owner has gone."""
+    onward = Q(contact__merged_into=None) & ~Q(moved_from__merged_into=F("contact"))
+    return rows.exclude(moved_from=None).filter(Q(moved_from__deleted_at=None) | onward).select_related("moved_from")
+
+
+def with_owners(rows: Iterable[Row]) -> list[tuple[Row, Contact]]:
+    """Those of `rows` that are another one's by now, with whose they are: their first owner's, or who stands for it."""
+    rows = list(rows)
+    survivors = survivors_of(row.moved_from for row in rows)
+    owners = [
+        (row, row.moved_from if not row.moved_from.is_trashed else survivors.get(row.moved_from_id)) for row in rows
+    ]
+    return [(row, owner) for row, owner in owners if owner is not None and owner.pk != row.contact_id]
 
 
 def has_to_move(work: Work, link: ContactLink) -> bool:
@@ -56,7 +75,7 @@ def move(work: Work, wanted: dict[int, tuple[ContactLink, Contact]], *, back: bo
             replaced += [rival.pk] if rival else []
             if back:  # whose it was meanwhile perhaps belongs in this Outlook too
                 alone.append(ContactLink(setup=work.setup, contact=link.contact, state=LinkState.LEFT_OUT, dirty=True))
-            link.moved_from = None if back else link.contact
+            link.moved_from = moved_from(link, contact)
             link.contact, link.contact_version, link.dirty = contact, None, True
             moved.append(link)
         elif back:
@@ -67,6 +86,12 @@ def move(work: Work, wanted: dict[int, tuple[ContactLink, Contact]], *, back: bo
         ContactLink.objects.filter(pk__in=replaced).delete()
         store(moved, MOVED_COLUMNS)
         ContactLink.objects.bulk_create(alone, ignore_conflicts=True)
+
+
+def moved_from(row: Row, to: Contact) -> Contact | None:
+    """What a link or word that becomes `to`'s has to remember: its first owner, while it is not theirs again."""
+    first = row.moved_from or row.contact
+    return None if first == to else first
 
 
 def gives_way(rival: ContactLink, link: ContactLink) -> bool:
@@ -83,9 +108,7 @@ def follow_words(work: Work) -> None:
     "Never" is often said of the one too many, so it stays behind where the survivor is in this Outlook.
     """
     said = work.setup.preferences.select_related("contact", "moved_from")
-    undone = list(said.filter(moved_from__deleted_at=None).exclude(moved_from=None))
-    back = {row.moved_from_id: row.moved_from for row in undone}
-    move_words(work, [(row, back[row.moved_from_id]) for row in undone], back=True)
+    move_words(work, with_owners(astray(said)), back=True)
     merged = list(said.filter(contact__merged_into__isnull=False))
     survivors = survivors_of(row.contact for row in merged)
     here = work.links.filter(contact__in=[survivor.pk for survivor in survivors.values()], state=LinkState.LINKED)
@@ -106,7 +129,8 @@ def move_words(work: Work, words: list[tuple[ContactPreference, Contact]], *, ba
         for word, to in words:
             if to.pk not in taken:
                 taken.add(to.pk)
-                word.moved_from, word.contact = None if back else word.contact, to
+                word.moved_from, word.contact = moved_from(word, to), to
                 word.save(update_fields=["contact", "moved_from"])
             elif back:
                 word.delete()
+        work.look_again_at(about)  # of whom a "never" has gone perhaps nothing is noted

@@ -122,8 +122,9 @@ def take_in_row(link: ContactLink, item: Json, generation: int) -> None:
     """Note what the delta says of an item; its extended properties, which the delta leaves out, are read afterwards."""
     link.generation = generation
     fax = (link.outlook if link.outlook is not None else link.base_outlook).get("fax", "")
+    known = {FAX: fax, SENSITIVITY: max(PRIVATE) if link.private else ""}
     try:
-        take_in(link, read_whole({**item, **extended_by({FAX: fax})}))
+        take_in(link, read_whole({**item, **extended_by(known)}))
     except Broken as error:
         logger.warning("link %s: unreadable row: %s", link.pk, error)
         link.missing = True  # it is asked for by itself before anything of this is believed
@@ -142,7 +143,10 @@ def take_in(link: ContactLink, item: OutlookItem) -> None:
     if link.state == LinkState.SEEN:
         link.outlook = filled(item.fields)
         link.dirty = not item.problem
-        link.note_problem(item.problem)
+        if (
+            item.problem or link.problem in INTRINSIC
+        ):  # whatever else keeps it out does so until the plan says otherwise
+            link.note_problem(item.problem)
         return
     link.state = LinkState.LINKED
     differs = fingerprint(item.fields) != link.fingerprint
@@ -181,7 +185,7 @@ def take_in_extras(work: Work, links: Iterable[ContactLink], found: dict[str, di
         if properties is None:
             continue
         fax, kept_out = read_fields(extended_by({FAX: properties.get(FAX, "")}), [BY_NAME["fax"]])
-        link.private = properties.get(SENSITIVITY, "") in PRIVATE
+        was_private, link.private = link.private, properties.get(SENSITIVITY, "") in PRIVATE
         link.kept_out = {name: why for name, why in link.kept_out.items() if name != "fax"}
         link.kept_out |= {name: list(why) for name, why in kept_out.items()}
         held = complete(link.outlook if link.outlook is not None else link.base_outlook) | fax
@@ -189,6 +193,7 @@ def take_in_extras(work: Work, links: Iterable[ContactLink], found: dict[str, di
             link.outlook = filled(held)
             if link.private:
                 link.note_problem(Reason.PRIVATE)
+            link.missing = was_private and not link.private  # what else keeps it out is asked for
             link.dirty = not link.problem
         else:
             differs = fingerprint(held) != link.fingerprint

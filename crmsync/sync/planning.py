@@ -20,6 +20,7 @@ from crmsync.sync.mirror import INTRINSIC
 from crmsync.sync.models import ContactLink, SyncRun
 from crmsync.sync.narrowing import begun_before
 from crmsync.sync.plan import DELETE, Base, Plan, Rules, Write, plan
+from crmsync.sync.salespeople import RENAMED
 from crmsync.sync.scope import plan_holds, rules_for, with_scope
 from crmsync.sync.sheet import Sheet, settle
 from crmsync.sync.twins import Twins, look_for_twins
@@ -55,7 +56,7 @@ def must_replan(work: Work) -> bool:
     if setup.is_first_sync:
         work.note("first_sync")
     elif setup.planned_with != setup.settings_fingerprint():
-        work.note("settings_changed" if setup.planned_with else "salesperson_changed")
+        work.note("salesperson_changed" if setup.planned_with.startswith(RENAMED) else "settings_changed")
     return work.run.whole or not plan_holds(setup)
 
 
@@ -98,14 +99,14 @@ def plan_removed(sheet: Sheet, link: ContactLink, twins: Twins) -> None:
     """The user removed the Outlook copy some time ago: a full sync, or the rule, puts it back."""
     work, contact = sheet.work, link.contact
     by_rule = work.setup.removed_rule == RemovedRule.PUT_BACK and not link.left_by_undo
-    put_back = (work.run.whole or by_rule) and not twins.why_not(contact)[0]
+    comes_back = (work.run.whole or by_rule) and link.in_filter and is_reachable(contact) and not link.never
     if contact.is_trashed:
         sheet.drop(link)
-    elif put_back and link.in_filter and is_reachable(contact) and not link.never:
+    elif comes_back and not twins.why_not(contact)[0]:
         fields = alone.for_new_item(work, contact_fields(contact))
         sheet.add(Side.OUTLOOK, Action.CREATE, Cause.PUT_BACK, fields, contact=contact, link=link, with_outlook=True)
     else:
-        link.contact_version, link.dirty = contact.version, False
+        link.contact_version, link.dirty = contact.version, bool(comes_back and by_rule)  # once its twin has gone
         sheet.touch(link)
 
 

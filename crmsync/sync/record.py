@@ -21,6 +21,7 @@ from crmsync.sync.units import Unit, seen
 from crmsync.sync.work import Work
 from exchange_setup.graph.errors import ChangedMeanwhile, ItemError, NotFound, OutcomeUnknown
 from exchange_setup.graph.properties import FAX
+from exchange_setup.models import RemovedRule
 
 LINK_COLUMNS = [
     "contact", "state", "outlook_id", "marker", "intended_at", "base_crm", "base_outlook", "contact_version", "outlook",
@@ -35,7 +36,7 @@ def write_crm(work: Work, units: list[Unit]) -> None:
     writing = [unit for unit in units if unit.crm is not None and unit.crm.outcome == ChangeOutcome.PLANNED]
     if not writing:
         for unit in units:
-            without_call(unit)
+            without_call(work, unit)
         return
     if any(unit.crm.action == Action.CREATE for unit in writing):
         NumberSeries.objects.select_for_update().get_or_create(prefix=NumberSeries.CONTACT)
@@ -63,7 +64,7 @@ def write_crm(work: Work, units: list[Unit]) -> None:
     for unit in [*changed, *new]:
         unit.close(ChangeOutcome.DONE, side=Side.CRM)
     for unit in units:
-        without_call(unit)
+        without_call(work, unit)
 
 
 def forget_deleted(unit: Unit) -> None:
@@ -134,7 +135,7 @@ def link_company(unit: Unit, found: list[Contact]) -> Contact | None:
     return None
 
 
-def without_call(unit: Unit) -> None:
+def without_call(work: Work, unit: Unit) -> None:
     """Record a unit that needs nothing of Outlook."""
     if unit.call is not None or unit.first_row.outcome == ChangeOutcome.STALE:
         return
@@ -149,7 +150,8 @@ def without_call(unit: Unit) -> None:
         if row.cause == Cause.UNDONE:
             let_go(unit)
         elif not row.forget:
-            link.state, link.dirty, link.outlook = LinkState.REMOVED, False, None
+            link.state, link.outlook = LinkState.REMOVED, None
+            link.dirty = work.setup.removed_rule == RemovedRule.PUT_BACK  # it has a twin, which may go
             link.contact_version = unit.contact.version
             link.note_problem("")  # whatever of it Outlook had refused
         unit.close(ChangeOutcome.DONE)

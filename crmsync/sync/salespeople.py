@@ -1,18 +1,22 @@
 """A filter may name users by code or e-mail. When one gets another, or is deleted, other contacts pass that filter.
 
 Neither a contact nor a setup changes by that, so nothing else would tell: the next run of each such setup plans
-everything anew.
+everything anew. When that was is noted in place of what the setup was planned with, since a run that has begun before
+may have planned with the former names.
 """
 
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db.models import Q
+from django.utils import timezone
 
 from contacts.filters import FilterError, names_people
 from exchange_setup.models import ExchangeSync
 
 NAMES = {"code", "email"}
+RENAMED = "renamed "
 
 
 def note_names(sender: Any, instance: Any, update_fields: Any = None, **signal: Any) -> None:
@@ -39,4 +43,15 @@ def plan_anew() -> None:
     for setup in ExchangeSync.objects.filter(named).only("contact_filter"):
         with suppress(FilterError):  # such a filter stops its run, and is another one when it was put right
             if names_people(setup.contact_filter):
-                ExchangeSync.objects.filter(pk=setup.pk).update(planned_with="")
+                ExchangeSync.objects.filter(pk=setup.pk).update(planned_with=renamed(timezone.now()))
+
+
+def renamed(at: datetime) -> str:
+    """What a setup was planned with, once somebody has got another name then; later ones are greater."""
+    return RENAMED + at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def note_planned(setup: ExchangeSync, since: datetime) -> None:
+    """Store that all was planned with the settings of `setup`, unless somebody has got another name since `since`."""
+    later = Q(planned_with__startswith=RENAMED, planned_with__gte=renamed(since))
+    ExchangeSync.objects.filter(pk=setup.pk).exclude(later).update(planned_with=setup.settings_fingerprint())

@@ -61,8 +61,9 @@ class Unit:
 
     @property
     def leaves(self) -> bool:
-        """Whether the contact's item goes since the contact is no longer wanted there."""
-        return bool(self.outlook and self.outlook.cause == Cause.LEFT_FILTER)
+        """Whether the contact's item goes, or is forgotten, since the contact is no longer wanted there."""
+        row = self.outlook
+        return bool(row and (row.cause == Cause.LEFT_FILTER or (row.action == Action.UNLINK and row.forget)))
 
     @property
     def is_paired(self) -> bool:
