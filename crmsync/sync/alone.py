@@ -43,10 +43,9 @@ def plan_intrinsic(work: Work) -> None:
     """Journal, once each, the items that can never enter as they stand; the mirror has noted why."""
     journalled = SyncChange.objects.filter(link=OuterRef("pk"), action=Action.SKIP, reason=OuterRef("problem"))
     journalled = journalled.exclude(run__kind=Kind.PREVIEW)
-    kept = timezone.now() - timedelta(
-        days=settings.SYNC_KEEP_CHANGES_DAYS
-    )  # what began before is in no journal any more
-    intrinsic = work.links.filter(state=LinkState.SEEN, problem__in=INTRINSIC, problem_since__gte=kept)
+    # What began before that is in no journal any more.
+    oldest = timezone.now() - timedelta(days=settings.SYNC_KEEP_CHANGES_DAYS)
+    intrinsic = work.links.filter(state=LinkState.SEEN, problem__in=INTRINSIC, problem_since__gte=oldest)
     sheet = Sheet(work)
     for chunk in chunks(intrinsic.exclude(Exists(journalled))):
         for link in chunk:

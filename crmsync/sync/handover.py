@@ -61,7 +61,7 @@ def counted(setup: ExchangeSync, moving: ContactQuerySet) -> tuple[int, int]:
     rest = {name: text for name, text in setup.contact_filter.items() if name != SALESPERSON}
     by_filter = moving.reachable().filter(as_q(rest, setup.user)).exclude(pk__in=setup.preferences.values("contact_id"))
     here = ContactLink.objects.filter(setup=setup, contact_id=OuterRef("pk"), state=LinkState.LINKED)
-    stays = Exists(here) | Exists(stay_out(setup, None).filter(contact_id=OuterRef("pk")))
+    stays = Exists(here) | Exists(stay_out(setup).filter(contact_id=OuterRef("pk")))
     numbers = by_filter.annotate(stays=stays, there=Exists(here.filter(private=False, gone=False))).aggregate(
         out=Count("pk", filter=Q(stays=False)), here=Count("pk", filter=Q(there=True))
     )

@@ -143,9 +143,7 @@ def take_in(link: ContactLink, item: OutlookItem) -> None:
     if link.state == LinkState.SEEN:
         link.outlook = filled(item.fields)
         link.dirty = not item.problem
-        if (
-            item.problem or link.problem in INTRINSIC
-        ):  # whatever else keeps it out does so until the plan says otherwise
+        if item.problem or link.problem in INTRINSIC:  # what else keeps it out does so until the plan says otherwise
             link.note_problem(item.problem)
         return
     link.state = LinkState.LINKED

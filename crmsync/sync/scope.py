@@ -83,7 +83,8 @@ def first_with_email(
         planned = Exists(run.planned.filter(contact_id=OuterRef("pk"), action__in=(Action.LINK, Action.CREATE)))
     may_go = Q(pk__in=wanted(setup).filter(pk__in=Contact.objects.reachable())) | Q(held=True)
     rows = Contact.objects.alive().annotate(email_lower=Lower("email"), held=held, there=there, planned=planned)
-    rows = rows.filter(Q(planned=True) | ~Exists(stay_out(setup, puts_back).filter(contact_id=OuterRef("pk"))))
+    stays_out = Exists(stay_out(setup, puts_back=puts_back).filter(contact_id=OuterRef("pk")))
+    rows = rows.filter(Q(planned=True) | ~stays_out)
     rows = rows.filter(email_lower__in=emails).filter(may_go).order_by("-there", "-planned", "-held", "number")
     first: dict[str, str] = {}
     for email, number in rows.values_list("email_lower", "number"):
@@ -91,7 +92,7 @@ def first_with_email(
     return first
 
 
-def stay_out(setup: ExchangeSync, puts_back: bool) -> QuerySet[ContactLink]:
+def stay_out(setup: ExchangeSync, *, puts_back: bool = False) -> QuerySet[ContactLink]:
     """Of contacts that the user removed in Outlook: those that are not put back."""
     removed = setup.links.filter(state=LinkState.REMOVED)
     if puts_back:
