@@ -21,7 +21,7 @@ def reset_links(setup: ExchangeSync) -> None:
     """Forget which contact and which Outlook item belong together: the next sync pairs them again, by e-mail.
 
     Nothing is deleted in Outlook or the CRM. What pairs nothing stays as it is: items that are only in Outlook, with
-    what was decided about them, and contacts that the user removed there. Raises StillOpen.
+    what was decided about them, and contacts that the user removed there, as a sync has said. Raises StillOpen.
     """
     close_dead_run(setup)
     try:
