@@ -98,6 +98,12 @@ def causes_of(run: SyncRun) -> list[Group]:
     return groups_of(run.changes.filter(outcome__in=WAITING).exclude(cause=Cause.ERASED))
 
 
+def waiting_for(run: SyncRun, slug: str) -> QuerySet[SyncChange]:
+    """A row for each contact about whom the cause `slug` of a held run still waits for a word. One query now."""
+    cause = next((cause for cause in causes_of(run) if cause.slug == slug), None)
+    return run.changes.filter(cause.rows, outcome__in=WAITING, leads=True) if cause else run.changes.none()
+
+
 def question(causes: list[Group]) -> str:
     """'Stop syncing 316 contacts?', for all that these remove on either side; '' where nothing goes."""
     going: Counter[tuple[str, str]] = Counter()

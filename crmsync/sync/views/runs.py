@@ -19,7 +19,7 @@ from crmsync.sync.forms import VerdictForm
 from crmsync.sync.leave import Verdict
 from crmsync.sync.models import SyncRun
 from crmsync.sync.paging import Page
-from crmsync.sync.plan_groups import causes_of, erased_in, question
+from crmsync.sync.plan_groups import causes_of, erased_in, question, waiting_for
 from crmsync.sync.verdicts import said_of
 from exchange_setup.models import ExchangeSync
 
@@ -80,6 +80,15 @@ def run_progress(request: HttpRequest, pk: int) -> HttpResponse:
     context = run_context(run) | {"on_page": on_page, "said": request.GET.get("said", "")}
     response = render(request, "sync/_progress_answer.html", context)
     return response if is_moving(run) else trigger_client_event(response, RUN_CHANGED)
+
+
+@require_safe
+@login_required
+def run_cause(request: HttpRequest, pk: int, slug: str) -> HttpResponse:
+    """The names behind one cause of a held run of mine, some at a time; that there are none once it is decided."""
+    run = my_run(request, pk)
+    page = Page.of(waiting_for(run, slug).select_related("contact"), request.GET)
+    return render(request, "sync/_cause_names.html", {"run": run, "slug": slug, "page": page})
 
 
 @require_POST
