@@ -56,6 +56,18 @@ def test_a_plan_is_kept_for_as_long_as_it_waits(held):
     assert held.changes.filter(outcome="planned").count() == planned == 5
 
 
+def test_the_time_that_a_person_took_to_decide_is_no_part_of_how_long_it_took(held):
+    SyncRun.objects.update(
+        started_at=timezone.now() - timedelta(hours=9), heartbeat_at=timezone.now() - timedelta(hours=8)
+    )
+    say(held, delete="park", update="approve", create="approve")
+    assert held.outcome == Outcome.HELD and held.duration is None
+    SyncRun.objects.update(heartbeat_at=timezone.now() - timedelta(hours=1))
+    say(held, delete="approve")
+    assert held.outcome == Outcome.DONE
+    assert timedelta(0) <= held.duration < timedelta(minutes=30)
+
+
 @pytest.fixture
 def emptied(jens):
     """Both contacts of the folder were thrown away in Outlook; the next sync is held."""

@@ -5,6 +5,7 @@ from contextlib import suppress
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db.models import Case, When
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -19,7 +20,7 @@ from crmsync.sync.forms import VerdictForm
 from crmsync.sync.leave import Verdict
 from crmsync.sync.models import SyncRun
 from crmsync.sync.paging import Page
-from crmsync.sync.plan_groups import causes_of, erased_in, question, waiting_for
+from crmsync.sync.plan_groups import causes_of, erased_in, kept, question, waiting_for
 from crmsync.sync.verdicts import said_of
 from exchange_setup.models import ExchangeSync
 
@@ -181,6 +182,7 @@ def run_context(run: SyncRun) -> dict[str, object]:
         "causes": causes,
         "folder_is_empty": any(brake.name == "folder_empty" for brake in brakes),
         "question": question(causes),
+        "kept": kept(causes) if run.kind == Kind.UNDO else [],
         "ends_pairs": any(cause.action == Action.UNLINK for cause in causes),
         "erased": erased_in(run) if is_held else 0,
         "verdicts": Verdict.choices,
@@ -193,4 +195,5 @@ def run_context(run: SyncRun) -> dict[str, object]:
 def passed_by(run: SyncRun) -> SyncRun | None:
     """The sync, or run of the same kind, that reached Microsoft 365 after this one: carried out rather than held."""
     later = run.setup.runs.filter(pk__gt=run.pk, kind__in=(*BOTH_WAYS, run.kind))
-    return later.filter(outcome__in=(Outcome.DONE, Outcome.HELD)).order_by("outcome", "pk").first()
+    reached = later.filter(outcome__in=(Outcome.DONE, Outcome.HELD))
+    return reached.order_by(Case(When(outcome=Outcome.DONE, then=0), default=1), "pk").first()
