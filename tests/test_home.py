@@ -1,6 +1,7 @@
 """Home: one sentence, what needs me, the days in a chart, and what changed last. Nobody sees anybody else's."""
 
 import re
+from collections import Counter
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
 from crmsync.sync.daily import DAYS, Chart, ceiling
+from crmsync.sync.home import needs_of_contacts, needs_of_sync
 from exchange_setup.models import ExchangeSync
 from tests.factories import (
     AdministratorFactory,
@@ -129,6 +131,13 @@ def test_a_held_sync_leads_to_its_decision(mine: Client, setup: ExchangeSync) ->
     assert need.url == f"/sync/runs/{run.pk}/" and need.button == "Look and decide"
     assert "26 contacts would be removed from your Outlook." in need.more
     assert "One since then waits for your decision" in sentence(mine)
+
+
+def test_only_a_run_that_waits_for_a_word_is_a_decision(setup: ExchangeSync) -> None:
+    (held,) = needs_of_sync(setup, RunFactory(setup=setup, outcome="held"))
+    (failed,) = needs_of_sync(setup, RunFactory(setup=setup, outcome="failed", error="network"))
+    assert held.is_decision and not failed.is_decision
+    assert not any(need.is_decision for need in needs_of_contacts(Counter({"conflict": 1})))
 
 
 def test_a_lost_sign_in_leads_to_the_setup(mine: Client, setup: ExchangeSync) -> None:

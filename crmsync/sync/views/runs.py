@@ -36,6 +36,8 @@ def run_list(request: HttpRequest) -> HttpResponse:
     rows = [tables.run_row(run) for run in page.rows]
     has_setup = ExchangeSync.objects.filter(user=request.user, enabled_at__isnull=False).exists()
     context = {"picked": picked, "page": page, "rows": rows, "choices": tables.SHOWN_RUNS, "has_setup": has_setup}
+    if page.before or page.after:
+        context["total"] = picked.runs.count()
     return render(request, "sync/run_list.html", context)
 
 
