@@ -153,6 +153,9 @@
     }
   }
 
+  // Back shows a page as it was left. One that asks for a decision shows what is the case by now.
+  window.addEventListener("pageshow", (event) => event.persisted && document.querySelector("[data-fresh]") && location.reload());
+
   function start() {
     markTheme();
     showOpenTab();

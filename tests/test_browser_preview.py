@@ -44,6 +44,10 @@ def test_the_first_sync_shows_what_it_would_do_and_does_what_is_left_of_it(
     assert jens.names() == ["Anne Nørgård", "Dora Nørgård"]
     assert jens.setup.preferences.get().contact.first_name == "Carla"
 
+    page.go_back()
+    expect(page.get_by_text("This preview was carried out")).to_be_visible()
+    expect(page.get_by_role("button", name="Apply")).to_have_count(0)
+
 
 def test_a_held_sync_is_said_on_every_page_and_decided_cause_by_cause(
     enter: Enter, jens: Salesperson, background: Background, settings: object

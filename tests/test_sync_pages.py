@@ -115,6 +115,14 @@ def test_the_log_pages_through_every_run_once_and_back(mine, setup):
     assert [row.run.pk for row in back["rows"]] == seen[80:100] and back["page"].before == seen[80]
 
 
+def test_after_a_sync_that_did_nothing_the_next_thing_is_to_close_the_dialog(mine, setup):
+    quiet, busy = RunFactory(setup=setup), RunFactory(setup=setup, counts=COUNTS)
+    foot = text(mine.get(f"/sync/runs/{quiet.pk}/progress/")).partition('id="run-foot"')[2]
+    assert 'btn-primary" id="run-close"' in foot and "See every change" not in foot
+    foot = text(mine.get(f"/sync/runs/{busy.pk}/progress/")).partition('id="run-foot"')[2]
+    assert 'btn" id="run-close"' in foot and "See every change" in foot
+
+
 def test_a_meaningless_page_key_shows_the_first_page(mine, setup):
     RunFactory(setup=setup)
     for value in ("x", "-1", "9" * 40, "²"):

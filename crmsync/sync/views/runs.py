@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefresh, trigger_client_event
 
@@ -42,6 +43,7 @@ def run_list(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+@never_cache
 @login_required
 def run_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """One run. An administrator sees of another's run what it did and how many, but no contact of theirs."""
@@ -191,6 +193,7 @@ def run_context(run: SyncRun) -> dict[str, object]:
         "trouble": reasons.trouble(run.error) if run.outcome == Outcome.FAILED else None,
         "passed": passed_by(run) if run.outcome == Outcome.FAILED else None,
         "so_far": words.so_far(run),
+        "is_quiet": is_told and not words.changes(run) and not words.remarks(run),
     }
 
 
