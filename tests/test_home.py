@@ -252,6 +252,19 @@ def test_a_cut_bar_says_its_number() -> None:
     assert bar.is_cut and bar.count == "1,200"
 
 
+def test_beside_a_cut_bar_the_longest_whole_one_says_its_number_and_the_legend_what_the_gap_means(
+    mine: Client, setup: ExchangeSync
+) -> None:
+    drawing = chart((1200, 0), (8, 2), (3, 0), (8, 1))
+    counts = [[bar.count for bar in column.bars] for column in drawing.columns[-4:]]
+    assert drawing.is_cut and counts == [["1,200"], ["", "2"], [""], ["8", ""]]
+    assert not chart((8, 2), (3, 0)).is_cut
+    run_with(setup, outlook=8, ago=1)
+    assert "A bar with a gap" not in mine.get("/").text
+    run_with(setup, outlook=900, ago=2)
+    assert "A bar with a gap is higher than it is drawn" in mine.get("/").text
+
+
 # --- Recent changes --------------------------------------------------------------------------------------------------
 
 
