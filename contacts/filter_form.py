@@ -82,7 +82,8 @@ class ContactFilterForm(forms.Form):
         super().__init__(data, prefix=prefix)
         self.me = me
         self.mistakes: dict[str, FilterError] = {}
-        self.added = ""
+        self.goes_on_at = ""  # the row that was added, or follows the one that was removed
+        self.adds_next = False  # the one that was removed was the last
         if data is None:
             self.initial_from(dict.fromkeys(ready, "") | dict(stored or {}))
         else:
@@ -101,15 +102,19 @@ class ContactFilterForm(forms.Form):
         added = data.get(f"{self.prefix}-add", "")
         removed = data.get(f"{self.prefix}-remove", "")
         if added in FIELDS and added not in names:
-            self.added = added
+            self.goes_on_at = added
             names.append(added)
             self.data = {
                 **{key: data[key] for key in data},
                 self.add_prefix(added): data.get(f"{self.prefix}-add-expression", ""),
             }
-        for name in names:
-            if name in FIELDS and name != removed:
-                self._add_row(name)
+        known = [name for name in names if name in FIELDS]
+        if removed in known:
+            self.goes_on_at = next(iter(known[known.index(removed) + 1 :]), "")
+            self.adds_next = not self.goes_on_at
+            known.remove(removed)
+        for name in known:
+            self._add_row(name)
 
     def _add_row(self, name: str) -> None:
         self.fields[name] = forms.CharField(
@@ -141,7 +146,7 @@ class ContactFilterForm(forms.Form):
     @cached_property
     def rows(self) -> list[Row]:
         self.errors  # noqa: B018  # finds the mistakes
-        focused = self.added or next(iter(self.mistakes), "")
+        focused = self.goes_on_at or ("" if self.adds_next else next(iter(self.mistakes), ""))
         return [Row(FIELDS[name], self[name], self.mistakes.get(name), name == focused) for name in self.fields]
 
     @property

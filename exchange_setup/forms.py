@@ -12,7 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from exchange_setup.graph.client import Folder
-from exchange_setup.models import LAST_STEP, RULES, ExchangeSync
+from exchange_setup.models import LAST_STEP, RULES, ExchangeSync, RemovedRule
 
 NEW_FOLDER = "new"
 SHORTEST, LONGEST = 5, 1440  # minutes
@@ -119,6 +119,15 @@ SENTENCES = [
     ),
 ]  # fmt: skip
 
+IN_SHORT: dict[str, dict[Any, Text]] = {  # what most people ask of the rules, in the words of each choice
+    "removed_rule": {
+        RemovedRule.STAY_OUT: _("deleted contacts stay out"),
+        RemovedRule.PUT_BACK: _("deleted contacts are put back"),
+        RemovedRule.TRASH: _("deleted contacts go to the trash"),
+    },
+    "sync_notes": {False: _("notes stay in the CRM"), True: _("notes are copied to Outlook")},
+}
+
 ALWAYS = [
     _("An Outlook contact with the e-mail of a CRM contact is paired with it; the CRM's values win, gaps are filled."),
     _("Contacts that you mark Private in Outlook never enter the CRM."),
@@ -157,6 +166,11 @@ class RulesForm(forms.ModelForm):
         return [self[rule.field] for rule in SENTENCES]
 
 
+def suggests_schedule(setup: ExchangeSync) -> bool:
+    """Whether the box for an automatic sync is ticked though nobody, the organisation neither, has said so yet."""
+    return not setup.auto_sync and setup.steps_done < LAST_STEP and not setup.organisation.is_stored
+
+
 class ScheduleForm(forms.ModelForm):
     interval_minutes = forms.IntegerField(
         label=_("Minutes between two syncs"),
@@ -181,8 +195,9 @@ class ScheduleForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if self.instance.steps_done < LAST_STEP and not self.instance.organisation.is_stored:
+        if suggests_schedule(self.instance):
             self.initial["auto_sync"] = True  # what most people want, and nothing is stored before they say so
+            self.fields["auto_sync"].help_text = _("What we suggest. It counts once you have saved the schedule.")
         if not settings.EMAIL_IS_SENT:
             del self.fields["daily_digest"]
         keep_locked(self, self.instance)

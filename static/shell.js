@@ -53,6 +53,16 @@
     if (dialog.open && !dialog.contains(document.activeElement)) dialog.focus();
   }
 
+  // What had the focus was swapped away from the page itself: it goes to what there is to choose in its stead.
+  const CHOICES = "input:not([type=hidden]), select, textarea, button, a[href], summary";
+  let hadFocus = false;
+
+  function passFocus(place) {
+    if (!hadFocus || document.activeElement !== document.body) return;
+    const choices = [...place.querySelectorAll(CHOICES)].filter((choice) => choice.tabIndex >= 0 && choice.checkVisibility());
+    (choices.find((choice) => choice.matches("[type=radio]:checked")) || choices[0])?.focus();
+  }
+
   // A question before something that is hard to undo: hx-confirm, or data-confirm on a form or its button. What more it
   // says can stand around many of them, once.
   function ask(question, { confirmText = "", confirmAction = "" }, go) {
@@ -143,6 +153,9 @@
     }
   }
 
+  // Back shows a page as it was left. One that asks for a decision shows what is the case by now.
+  window.addEventListener("pageshow", (event) => event.persisted && document.querySelector("[data-fresh]") && location.reload());
+
   function start() {
     markTheme();
     showOpenTab();
@@ -156,6 +169,8 @@
     on("toast", (event) => toast(event.detail));
     on("closeDialog", () => byId("dialog").close());
     on("htmx:afterSwap", (event) => event.detail.target.id === "dialog" && sync(event.detail.target));
+    on("htmx:beforeSwap", (event) => (hadFocus = event.detail.target.contains(document.activeElement)));
+    on("htmx:afterSettle", (event) => passFocus(event.target));
     on("htmx:afterSettle", () => keepFocus(byId("dialog")));
     on("htmx:afterSettle", (event) => showOpenTab(event.target));
     let width = window.innerWidth;

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 from contacts.models import Contact
 from crmsync.sync.models import SyncRun
 from crmsync.users.models import User
-from tests.browser import BROWSER, Background, barriers
+from tests.browser import BROWSER, NARROW, Background, barriers
 from tests.factories import PersonFactory
 from tests.scene import Salesperson, edit
 
@@ -44,6 +44,10 @@ def test_the_first_sync_shows_what_it_would_do_and_does_what_is_left_of_it(
     assert jens.names() == ["Anne Nørgård", "Dora Nørgård"]
     assert jens.setup.preferences.get().contact.first_name == "Carla"
 
+    page.go_back()
+    expect(page.get_by_text("This preview was carried out")).to_be_visible()
+    expect(page.get_by_role("button", name="Apply")).to_have_count(0)
+
 
 def test_a_held_sync_is_said_on_every_page_and_decided_cause_by_cause(
     enter: Enter, jens: Salesperson, background: Background, settings: object
@@ -72,3 +76,32 @@ def test_a_held_sync_is_said_on_every_page_and_decided_cause_by_cause(
     page.get_by_role("dialog", name="Remove 2 contacts from Outlook?").get_by_role("button", name="Approve").click()
     expect(page.get_by_text("1 updated in Outlook, 2 removed from Outlook.")).to_be_visible()
     assert SyncRun.objects.first().outcome == "done" and len(jens.names()) == 2
+
+
+def test_the_names_of_a_cause_open_where_they_were_asked_for_and_cost_no_choice(
+    enter: Enter, jens: Salesperson, settings: object
+) -> None:
+    settings.SYNC_DELETE_LIMIT = 1  # type: ignore[attr-defined]
+    people()
+    jens.sync()
+    for contact in Contact.objects.all()[:2]:
+        contact.trash(by=None)
+    edit(Contact.objects.get(first_name="Carla"), job_title="Boss")
+    jens.sync()
+    page = enter(jens.setup.user)
+    page.set_viewport_size({"width": NARROW, "height": 700})
+    page.goto(SyncRun.objects.first().get_absolute_url())
+    causes = page.locator("#verdicts")
+    causes.get_by_role("group", name="Update in Outlook").get_by_label("Park").check()
+
+    removed = causes.get_by_role("group", name="Remove from Outlook")
+    removed.get_by_text("Show the names").click()
+
+    expect(removed.get_by_role("link", name="Anne Nørgård")).to_be_in_viewport()
+    expect(removed.get_by_role("link", name="Bo Nørgård")).to_be_in_viewport()
+    expect(removed.get_by_role("link", name="Carla Nørgård")).to_have_count(0)
+    removed.get_by_role("link", name="See what changes").click()
+    expect(page.locator("#changes").get_by_text("moved to the CRM's trash").first).to_be_in_viewport()
+    expect(page.locator("#changes").get_by_role("row")).to_have_count(3)
+    expect(causes.get_by_role("group", name="Update in Outlook").get_by_label("Park")).to_be_checked()
+    assert barriers(page) == []

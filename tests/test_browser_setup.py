@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from crmsync.sync.models import SyncRun
 from crmsync.users.models import User
@@ -62,7 +62,8 @@ def test_five_steps_lead_to_the_first_sync(
     for outcome in outcomes.all():
         expect(outcome).to_contain_text("works")
 
-    page.get_by_role("link", name="Use a folder that exists").click()
+    page.get_by_role("link", name="Use a folder that exists").press("Enter")
+    expect(page.get_by_label("A new folder")).to_be_focused()
     page.get_by_label("Customers").check()
     save(page, "Save the folder")
     page.get_by_label("City", exact=True).fill("Aarhus")
@@ -162,6 +163,29 @@ def test_a_mistake_in_a_step_keeps_what_was_typed_and_says_what_is_wrong(enter: 
 
     expect(page.locator("#step-5").get_by_role("alert")).to_be_visible()
     assert barriers(page) == []
+
+
+def test_whoever_takes_a_row_out_of_the_filter_goes_on_at_the_next_one(enter: Enter, xenia: User) -> None:
+    page = enter(xenia)
+    page.goto("/exchange-setup/")
+    at_microsoft(page, "Xenia Xu")
+    page.get_by_role("button", name="Enable").click()
+    page.locator("#step-3 > details > summary").click()
+    takes_rows_out(page.locator("#step-3"))
+    page.goto("/contacts/")
+    page.get_by_role("link", name="Sync with Microsoft 365", exact=True).click()
+    takes_rows_out(page.get_by_role("dialog"))
+
+
+def takes_rows_out(place: Locator) -> None:
+    """Take every row out of the filter in `place`, the first one first."""
+    removers = place.get_by_role("button", name="Remove the filter on")
+    expect(removers.first).to_be_visible()
+    for left in range(removers.count() - 1, -1, -1):
+        removers.first.press("Enter")
+        expect(removers).to_have_count(left)
+        expect(place.locator(".filter-row").first.locator("input, select").first).to_be_focused()
+    expect(place.get_by_label("Add a field")).to_be_focused()
 
 
 def test_a_folder_that_is_gone_is_made_again(

@@ -105,3 +105,11 @@ def test_rows_are_added_and_removed(client):
     assert "autofocus" in page
     page = client.post("/contacts/filter-widget/", data | {"filter-add": "", "filter-remove": "city"}).content.decode()
     assert 'name="filter-city"' not in page
+
+
+def test_whoever_removes_a_row_goes_on_at_the_next_one_or_adds_one():
+    data = {"filter-city": "A*", "filter-type": "Nobody", "filter-county": ""}
+    form = ContactFilterForm(data | {"filter-remove": "city"})
+    assert [row.field.name for row in form.rows if row.focused] == ["type"] and not form.adds_next
+    form = ContactFilterForm(data | {"filter-remove": "county"})
+    assert not any(row.focused for row in form.rows) and form.adds_next

@@ -64,7 +64,7 @@ def test_the_next_sync_does_what_the_numbers_say(jens: Salesperson, rule: str) -
         removed = sum(row["cause"] == "left_filter" for row in changes)
         shared = sum(row["reason"] == "shared_email" for row in changes)
         unfit = sum(row["reason"] in ("no_email", "privacy_blocked") for row in changes)
-        assert (told.get("in", 0), told.get("decide", 0), told.get("unfit", 0)) == (created, shared, unfit), expression
+        assert (told.get("in", 0), told.get("shared", 0), told.get("unfit", 0)) == (created, shared, unfit), expression
         assert told.get("out", 0) == (
             removed if rule == "remove" else int(expression not in ("Aarhus|Berlin", "*", "Aarhus"))
         )
@@ -94,6 +94,15 @@ def test_the_words_follow_the_rules_of_the_setup(mine, setup):
     said = impact(mine, city="Berlin")
     assert "1 contact leaves and is removed from Outlook" in said and "asks you first" not in said
     assert "Nobody comes in, and nobody leaves." in impact(mine, city="Aarhus")
+
+
+def test_of_those_who_share_an_email_it_says_who_stays_out_and_asks_nobody_to_decide(mine, setup):
+    LinkFactory(setup=setup, contact__city="Aarhus", contact__email="info@fabrikam.example", was_in_filter=True)
+    PersonFactory(city="Berlin", email="info@fabrikam.example")
+    said = impact(mine, city="Aarhus|Berlin")
+    assert "1 stays out: somebody else with the same e-mail is in your Outlook, or goes there instead" in said
+    assert "Nobody comes in, and nobody leaves." in said and "decision" not in said
+    assert "info" not in impact(mine, city="Aarhus") and "stays out" not in impact(mine, city="Aarhus")
 
 
 def test_more_than_the_brake_lets_through_is_said_before_saving(mine, setup, settings):

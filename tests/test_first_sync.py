@@ -165,6 +165,16 @@ def test_resuming_for_somebody_is_not_the_word_on_their_first_sync(client: Clien
     assert not is_due(mia)
 
 
+def test_one_that_has_nobody_to_carry_over_can_be_let_begin(as_mia: Client, mia: Salesperson) -> None:
+    Contact.objects.update(email="")
+    preview = begin(as_mia, mia)
+    page = as_mia.get(f"/sync/previews/{preview.pk}/").text
+    assert "Let it begin" in page and "There is nobody to carry over at present." in page and not is_due(mia)
+    as_mia.post(f"/sync/previews/{preview.pk}/apply/", {"count": "0"})
+    mia.finish(SyncRun.objects.latest("pk"))
+    assert SyncRun.objects.latest("pk").outcome == Outcome.DONE and is_due(mia)
+
+
 def test_another_folder_waits_for_a_look_and_the_same_one_again_does_not(as_mia: Client, mia: Salesperson) -> None:
     call_command("sync_contacts", user="mia@contoso.example")
     page = as_mia.post("/exchange-setup/folder/", {"choice": "new", "name": "Elsewhere"}, follow=True).text

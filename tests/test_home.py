@@ -1,6 +1,7 @@
 """Home: one sentence, what needs me, the days in a chart, and what changed last. Nobody sees anybody else's."""
 
 import re
+from collections import Counter
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
 from crmsync.sync.daily import DAYS, Chart, ceiling
+from crmsync.sync.home import needs_of_contacts, needs_of_sync
 from exchange_setup.models import ExchangeSync
 from tests.factories import (
     AdministratorFactory,
@@ -131,6 +133,13 @@ def test_a_held_sync_leads_to_its_decision(mine: Client, setup: ExchangeSync) ->
     assert "One since then waits for your decision" in sentence(mine)
 
 
+def test_only_a_run_that_waits_for_a_word_is_a_decision(setup: ExchangeSync) -> None:
+    (held,) = needs_of_sync(setup, RunFactory(setup=setup, outcome="held"))
+    (failed,) = needs_of_sync(setup, RunFactory(setup=setup, outcome="failed", error="network"))
+    assert held.is_decision and not failed.is_decision
+    assert not any(need.is_decision for need in needs_of_contacts(Counter({"conflict": 1})))
+
+
 def test_a_lost_sign_in_leads_to_the_setup(mine: Client, setup: ExchangeSync) -> None:
     change(setup, trouble="needs_sign_in")
     RunFactory(setup=setup, outcome="failed", error="needs_sign_in")
@@ -241,6 +250,19 @@ def test_a_cut_bar_says_its_number() -> None:
         *_, first, _last = chart((1200, 0), (8, 2)).columns
     (bar,) = first.bars
     assert bar.is_cut and bar.count == "1,200"
+
+
+def test_beside_a_cut_bar_the_longest_whole_one_says_its_number_and_the_legend_what_the_gap_means(
+    mine: Client, setup: ExchangeSync
+) -> None:
+    drawing = chart((1200, 0), (8, 2), (3, 0), (8, 1))
+    counts = [[bar.count for bar in column.bars] for column in drawing.columns[-4:]]
+    assert drawing.is_cut and counts == [["1,200"], ["", "2"], [""], ["8", ""]]
+    assert not chart((8, 2), (3, 0)).is_cut
+    run_with(setup, outlook=8, ago=1)
+    assert "A bar with a gap" not in mine.get("/").text
+    run_with(setup, outlook=900, ago=2)
+    assert "A bar with a gap is higher than it is drawn" in mine.get("/").text
 
 
 # --- Recent changes --------------------------------------------------------------------------------------------------

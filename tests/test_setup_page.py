@@ -4,6 +4,7 @@ import pytest
 from django.test import Client
 
 from exchange_setup.models import ExchangeSync, MailboxSignIn, Trouble
+from exchange_setup.views.page import rules_summary
 from tests.factories import AdministratorFactory, SetupFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -142,9 +143,31 @@ def test_a_finished_setup_is_five_lines(setup: ExchangeSync, client: Client) -> 
         "anna@contoso.example",
         "“Business Central”, made at the first sync",
         "City: A*|B*",
-        "1 rule differs from the usual",
+        "Outlook wins; deleted contacts stay out; notes stay in the CRM · 1 rule differs from the usual",
         "Every 15 minutes",
     ]
+
+
+def test_the_schedule_says_what_is_so_until_it_is_saved_and_that_the_tick_is_a_suggestion(anna, client: Client) -> None:
+    def said() -> tuple[str, bool, bool]:
+        answer = client.get("/exchange-setup/")
+        ticked = bool(answer.context["schedule_form"]["auto_sync"].value())
+        return str(answer.context["steps"][4].summary), ticked, "What we suggest" in answer.content.decode()
+
+    assert said() == ("By hand until you save this", True, True)
+    client.post("/exchange-setup/schedule/", {"auto_sync": "on", "interval_minutes": "15"})
+    assert said() == ("Every 15 minutes", True, False)
+    client.post("/exchange-setup/schedule/", {"interval_minutes": "15"})
+    ExchangeSync.objects.update(steps_done=5)
+    assert said() == ("By hand only", False, False)
+
+
+@pytest.mark.parametrize("name", ["conflict_rule", "removed_rule", "sync_notes"])
+def test_the_line_of_the_rules_has_words_of_its_own_for_every_choice(name: str) -> None:
+    field = ExchangeSync._meta.get_field(name)
+    values = [value for value, _label in field.choices or [(False, ""), (True, "")]]
+    lines = {str(rules_summary(ExchangeSync(**{name: value}))) for value in values}
+    assert len({line.partition(" · ")[0] for line in lines}) == len(values) > 1
 
 
 def test_every_rule_and_choice_of_it_stands_in_words(setup: ExchangeSync, client: Client) -> None:

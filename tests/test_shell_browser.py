@@ -1,14 +1,16 @@
 """The shell in a real browser: themes, dialogs, toasts, keys, narrow screens."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from crmsync.users.models import User
-from tests.browser import BROWSER, violations
-from tests.factories import AdministratorFactory, UserFactory
+from tests.browser import BROWSER, NARROW, WIDE, overflow, violations
+from tests.factories import AdministratorFactory, SetupFactory, UserFactory
 from tests.outlook import Tenant
 
 pytestmark = BROWSER
@@ -92,6 +94,42 @@ def test_a_change_that_is_hard_to_undo_is_asked_about_first(shell: Page, live_se
     expect(shell.get_by_role("status").get_by_text("Bo can no longer sign in.")).to_be_visible()
     bo.refresh_from_db()
     assert not bo.is_active
+
+
+SAY = """text => document.body.dispatchEvent(new CustomEvent("toast", {detail: {text, tone: "warn"}}))"""
+COVERED = """() => [...document.querySelectorAll("main .btn")].filter((button) => {
+  const [at, over] = [button, document.querySelector(".toasts")].map((part) => part.getBoundingClientRect());
+  return at.left < over.right && over.left < at.right && at.top < over.bottom && over.top < at.bottom;
+}).map((button) => button.innerText)"""
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_a_toast_covers_no_button(shell: Page, width: int) -> None:
+    shell.set_viewport_size({"width": width, "height": 700})
+    for path in ("/", "/contacts/", "/contacts/new/", "/exchange-setup/", "/sync/"):
+        shell.goto(path)
+        for text in ("That did not work, and nothing was changed. Reload the page and try again.", "Saved."):
+            shell.evaluate(SAY, text)
+        expect(shell.locator(".toast-card").last).to_be_in_viewport(ratio=1)
+        assert shell.evaluate(COVERED) == [], path
+
+
+@pytest.mark.parametrize("language", ["en", "da"])
+def test_the_chip_is_read_to_its_end_on_a_narrow_screen(
+    shell: Page, anna: User, served: str, settings: Any, language: str
+) -> None:
+    settings.M365_ACCESS = "application"
+    SetupFactory(user=anna, enabled_at=timezone.now(), last_sync_at=None, first_sync_allowed=False)
+    anna.language = language
+    anna.save()
+    shell.context.add_cookies([{"name": "django_language", "value": language, "url": served}])
+    shell.set_viewport_size({"width": NARROW, "height": 700})
+    shell.goto("/contacts/")
+    text = shell.locator(".topbar-chip .chip > span")
+    expect(text).to_have_text("Waiting for your first sync" if language == "en" else re.compile("første"))
+    assert text.evaluate("it => it.scrollWidth <= it.clientWidth && it.scrollHeight <= it.clientHeight")
+    assert shell.locator(".topbar-chip .chip").bounding_box()["height"] <= 44
+    assert overflow(shell) == []
 
 
 def test_a_toast_can_be_closed(shell: Page, live_server: Any) -> None:

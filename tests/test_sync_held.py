@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.core import mail
+from django.test import Client
 from django.utils import timezone
 
 from contacts.models import Contact
@@ -53,6 +54,18 @@ def test_a_plan_is_kept_for_as_long_as_it_waits(held):
     held.changes.update(created_at=timezone.now() - timedelta(days=91))
     sweep()
     assert held.changes.filter(outcome="planned").count() == planned == 5
+
+
+def test_the_time_that_a_person_took_to_decide_is_no_part_of_how_long_it_took(held):
+    SyncRun.objects.update(
+        started_at=timezone.now() - timedelta(hours=9), heartbeat_at=timezone.now() - timedelta(hours=8)
+    )
+    say(held, delete="park", update="approve", create="approve")
+    assert held.outcome == Outcome.HELD and held.duration is None
+    SyncRun.objects.update(heartbeat_at=timezone.now() - timedelta(hours=1))
+    say(held, delete="approve")
+    assert held.outcome == Outcome.DONE
+    assert timedelta(0) <= held.duration < timedelta(minutes=30)
 
 
 @pytest.fixture
@@ -235,6 +248,21 @@ def test_the_page_asks_for_a_word_on_each_cause(mine):
     assert set(run.changes.values_list("action", "outcome")) == {("delete", "stale"), ("create", "planned")}
     again = client.post(f"/sync/runs/{run.pk}/decide/", {}, follow=True)
     assert "This was decided already." in text(again)
+
+
+def test_the_names_of_a_cause_are_its_owners_alone_some_at_a_time_and_none_once_it_is_decided(mine):
+    client, run = mine
+    path = f"/sync/runs/{run.pk}/causes/{DELETE}/"
+    for number in range(20):
+        ChangeFactory(run=run, name=f"P{number}", action="delete", cause="trashed", outcome="planned")
+    first = client.get(path)
+    assert "Anne Nørgård" in text(first) and "Carla" not in text(first) and text(first).count("<li>") == 20
+    assert text(client.get(path, {"after": first.context["page"].after})).count("<li>") == 2
+    colleague = Client()
+    colleague.force_login(SetupFactory().user)
+    assert colleague.get(path).status_code == 404
+    client.post(f"/sync/runs/{run.pk}/reject/")
+    assert "Nobody is in this part of the list any more." in text(client.get(path))
 
 
 @pytest.mark.parametrize("words", [{}, {DELETE: "approve"}, {DELETE: "approve", CREATE: "perhaps"}])

@@ -42,6 +42,28 @@ def test_a_run_is_undone_from_its_page_once_its_owner_has_seen_what_that_does(re
     assert "was undone" in text(client.get(run.get_absolute_url()))
 
 
+def test_the_plan_of_an_undo_says_what_stays_as_it_is_on_the_other_side(ready, client):
+    client.post(f"/sync/runs/{last().pk}/undo/")
+    ready.finish(last())
+    page = text(client.get(last().get_absolute_url()))
+    assert "Whoever is removed from Outlook stays in the CRM" in page and "Outlook keeps" not in page
+    client.post(f"/sync/runs/{last().pk}/reject/")
+    ready.outlook.edit(ready.card("Bo Holm")["id"], jobTitle="Plumber")
+    ready.sync()
+    client.post(f"/sync/runs/{last().pk}/undo/")
+    ready.finish(last())
+    page = text(client.get(last().get_absolute_url()))
+    assert "Where a value is taken back in the CRM alone, Outlook keeps the one that it has" in page
+    ready.finish(approved(client))
+    assert ready.card("Bo Holm")["jobTitle"] == "Plumber"
+    assert ready.sync()["changes"] == []
+
+
+def approved(client) -> SyncRun:
+    client.post(f"/sync/runs/{last().pk}/approve/")
+    return last()
+
+
 def test_one_change_is_undone_and_what_is_left_alone_has_its_reason(ready, client):
     run = last()
     change = run.changes.get(name="Bo Holm")

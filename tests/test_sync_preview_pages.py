@@ -324,3 +324,17 @@ def test_the_csv_has_a_line_for_each_field_and_no_formula(mine, preview):
 
 def test_no_other_form_is_known(mine, preview):
     assert mine.get(f"/sync/runs/{preview.pk}/export/?format=exe").status_code == 400
+
+
+def test_without_anything_to_do_one_goes_on_with_the_contacts(mine, setup):
+    page = text(mine.get(f"/sync/previews/{RunFactory(setup=setup, kind='preview').pk}/"))
+    shown = page.partition('id="preview"')[2].partition("</main>")[0]
+    assert "Go on with your contacts" in shown and "Apply" not in shown and shown.count("btn-primary") == 1
+
+
+def test_no_browser_keeps_a_page_that_asks_for_a_decision(mine, setup, preview):
+    held = RunFactory(setup=setup, outcome="held")
+    for path in (f"/sync/previews/{preview.pk}/", f"/sync/runs/{held.pk}/"):
+        answer = mine.get(path)
+        assert "no-store" in answer["Cache-Control"] and "data-fresh" in text(answer)
+    assert "data-fresh" not in text(mine.get(f"/sync/runs/{RunFactory(setup=setup).pk}/"))

@@ -22,7 +22,7 @@ def contact_list(request: HttpRequest) -> HttpResponse:
     """The list that the address describes. Every list has one address: blank parameters lead to the same without."""
     listing = Listing(request.GET, request.user)
     query = listing.query
-    if not listing.filter_form.added and request.GET.dict() != query.dict():
+    if not listing.filter_form.goes_on_at and request.GET.dict() != query.dict():
         return redirect(f"{request.path}?{listing.address}" if query else request.path)
     return render(request, "contacts/contact_list.html", {"listing": listing, "page": listing.page})
 

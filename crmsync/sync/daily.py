@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from crmsync.sync import words
 
 DAYS = 30
+SIDES = ("outlook", "crm")  # up and down
 HEIGHT = 124  # pixels that the highest bar up and the highest bar down take together
 ROOM = 18  # pixels above and below them, for their numbers
 LEAST = 3  # pixels, so that a single change can be seen beside a thousand
@@ -112,7 +113,7 @@ class Chart:
     @cached_property
     def reach(self) -> tuple[int, int]:
         """The values of the longest bar up and of the longest bar down, as they are drawn."""
-        up, down = (max(getattr(day, side) for day in self.days) for side in ("outlook", "crm"))
+        up, down = (max(getattr(day, side) for day in self.days) for side in SIDES)
         return min(up, self.most), min(down, self.most)
 
     @property
@@ -131,15 +132,30 @@ class Chart:
             for number, day in enumerate(self.days)
         ]
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether a bar is drawn shorter than it is."""
+        return any(max(day.outlook, day.crm) > self.most for day in self.days)
+
+    @cached_property
+    def longest(self) -> dict[str, Day | None]:
+        """By side the last of the days with the longest bar that is drawn in full, by which the others are read."""
+        return {side: self.longest_of(side) for side in SIDES}
+
+    def longest_of(self, side: str) -> Day | None:
+        whole = [day for day in reversed(self.days) if 0 < getattr(day, side) <= self.most]
+        return max(whole, key=lambda day: getattr(day, side), default=None)
+
     def bars(self, day: Day, left: float, slot: float) -> Iterable[Bar]:
         """The bars of a day whose strip begins at `left`. The longest of each side and the cut ones are numbered."""
         x, middle, width = percent(left + slot * GAP / 2), percent(left + slot / 2), percent(slot * (1 - GAP))
-        for side, value, longest in (("outlook", day.outlook, self.reach[0]), ("crm", day.crm, self.reach[1])):
-            if value:
+        for side in SIDES:
+            if value := getattr(day, side):
                 height = max(LEAST, self.pixels(value))
                 y = self.middle - height if side == "outlook" else self.middle
-                count = words.number(value) if value >= longest else ""
-                yield Bar(side, x, middle, width, y, height, value > self.most, count)
+                is_cut = value > self.most
+                count = words.number(value) if is_cut or day is self.longest[side] else ""
+                yield Bar(side, x, middle, width, y, height, is_cut, count)
 
 
 def ceiling(values: Iterable[int]) -> int:

@@ -27,13 +27,15 @@ from exchange_setup.models import ExchangeSync
 
 MOST_NEEDS = 5
 RECENT = 8
-HELD = "hand"  # the sign of a run that waits for a decision
 ENDED = (Outcome.DONE, Outcome.FAILED, Outcome.CANCELLED)  # their counts say what was done, not what would be
 
 
 @dataclass(frozen=True)
 class Need:
-    """One row of "What needs you": what it is, what can be done, and the button that leads there."""
+    """One row of "What needs you": what it is, what can be done, and the button that leads there.
+
+    `is_decision` says that a run waits for the person's word.
+    """
 
     icon: str
     tone: str
@@ -41,11 +43,7 @@ class Need:
     more: Text
     button: Text
     url: str
-
-    @property
-    def is_decision(self) -> bool:
-        """Whether a run waits for the person's word."""
-        return self.icon == HELD
+    is_decision: bool = False
 
     @property
     def opens_dialog(self) -> bool:
@@ -182,7 +180,8 @@ def needs_of_sync(setup: ExchangeSync, run: SyncRun | None) -> list[Need]:
         why = " ".join(brake.sentence for brake in words.brakes(run))
         is_undo = run.kind == Kind.UNDO
         text = _("An undo waits for your decision") if is_undo else _("Your sync is held")
-        found.append(Need(HELD, "warn", text, why, _("Look and decide"), run.get_absolute_url()))
+        url = run.get_absolute_url()
+        found.append(Need("hand", "warn", text, why, _("Look and decide"), url, is_decision=True))
     if setup.trouble:
         found.append(trouble(setup.trouble))
     elif run and run.outcome == Outcome.FAILED and setup.enabled:

@@ -1,4 +1,4 @@
-"""What a filter would do before it is saved: who comes in, who leaves, who needs a decision. Reads the CRM side alone.
+"""What a filter would do before it is saved: who comes in, who leaves, who stays out. Reads the CRM side alone.
 
 Everything is counted by the database in a constant number of queries, whatever the number of contacts.
 """
@@ -24,7 +24,7 @@ from exchange_setup.models import ExchangeSync, LeftFilterRule, RemovedRule, Sha
 
 FIT = Q(privacy_blocked=False, email__contains="@") & ~Q(name="")
 
-IN, OUT, DECIDE, UNFIT = "in", "out", "decide", "unfit"
+IN, OUT, SHARED, UNFIT = "in", "out", "shared", "unfit"
 
 COME_IN = ngettext_lazy("%(shown)s contact comes in", "%(shown)s contacts come in", "count")
 ARE_KEPT = ngettext_lazy(
@@ -37,9 +37,9 @@ ARE_REMOVED = ngettext_lazy(
     "%(shown)s contacts leave and are removed from Outlook, as your rule says",
     "count",
 )
-NEED_A_DECISION = ngettext_lazy(
-    "%(shown)s needs a decision: somebody else in your Outlook has its e-mail",
-    "%(shown)s need a decision: somebody else in your Outlook has their e-mail",
+STAY_OUT = ngettext_lazy(
+    "%(shown)s stays out: somebody else with the same e-mail is in your Outlook, or goes there instead",
+    "%(shown)s stay out: somebody else with the same e-mail is in your Outlook, or goes there instead",
     "count",
 )
 CANNOT_GO = ngettext_lazy(
@@ -47,7 +47,7 @@ CANNOT_GO = ngettext_lazy(
     "%(shown)s cannot go: no name, no e-mail, or privacy blocked",
     "count",
 )
-ICONS = {IN: ("user-plus", "ok"), OUT: ("log-out", "info"), DECIDE: ("users-round", "warn"), UNFIT: ("minus", "muted")}
+ICONS = {IN: ("user-plus", "ok"), OUT: ("log-out", "info"), SHARED: ("users-round", "muted"), UNFIT: ("minus", "muted")}
 
 
 @dataclass(frozen=True)
@@ -72,11 +72,11 @@ class Impact:
     def groups(self) -> list[Group]:
         """The lines that have anybody in them. Three queries."""
         selected = self.selected.aggregate(fit=Count("pk", filter=FIT), unfit=Count("pk", filter=~FIT))
-        decide = self.undecided.count()
+        shared = self.kept_out.count()
         counts = {
-            IN: (selected["fit"] - decide, COME_IN),
+            IN: (selected["fit"] - shared, COME_IN),
             OUT: (self.leavers.count(), ARE_REMOVED if self.removes else ARE_KEPT),
-            DECIDE: (decide, NEED_A_DECISION),
+            SHARED: (shared, STAY_OUT),
             UNFIT: (selected["unfit"], CANNOT_GO),
         }
         return [
@@ -91,7 +91,7 @@ class Impact:
 
     @property
     def changes_nothing(self) -> bool:
-        return not any(group.slug in (IN, OUT, DECIDE) for group in self.groups)
+        return not any(group.slug in (IN, OUT) for group in self.groups)
 
     @cached_property
     def brake(self) -> str:
@@ -110,8 +110,8 @@ class Impact:
                 return self.newcomers.exclude(self.has_rival)
             case "out":
                 return Contact.objects.filter(pk__in=self.leavers.values("contact_id"))
-            case "decide":
-                return self.undecided
+            case "shared":
+                return self.kept_out
             case "unfit":
                 return self.unfit
         return Contact.objects.none()
@@ -138,7 +138,7 @@ class Impact:
         return self.selected.filter(~FIT)
 
     @property
-    def undecided(self) -> QuerySet[Contact]:
+    def kept_out(self) -> QuerySet[Contact]:
         """Newcomers in whose place somebody else goes, or whose e-mail an item has that is paired with nobody."""
         return self.newcomers.filter(self.has_rival)
 

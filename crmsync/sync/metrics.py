@@ -53,7 +53,7 @@ def tally(now: datetime) -> int:
 
 def ended(since: datetime, until: datetime) -> Iterable[SyncRun]:
     rows = SyncRun.objects.filter(finished_at__gt=since, finished_at__lte=until).exclude(outcome__in=OPEN)
-    return rows.only("kind", "outcome", "requests", "started_at", "finished_at")
+    return rows.only("kind", "outcome", "requests", "started_at", "finished_at", "waited")
 
 
 def of_runs(runs: Iterable[SyncRun]) -> dict[tuple[str, str], float]:

@@ -234,6 +234,7 @@ class SyncRun(models.Model):
     error_detail = models.TextField(blank=True)
     brakes = models.JSONField(default=list, help_text="Why the run was held: [{'brake', 'cause', 'count', 'limit'}].")
     decided_at = models.DateTimeField(null=True)
+    waited = models.DurationField(default=timedelta(0), help_text="For so long it was held, until somebody decided.")
     plan_of = models.ForeignKey(
         "self", models.DO_NOTHING, null=True, db_constraint=False, related_name="carried_out_by",
         help_text="The preview that it carries out, if there still is one.",
@@ -269,7 +270,10 @@ class SyncRun(models.Model):
 
     @property
     def duration(self) -> timedelta | None:
-        return self.finished_at - self.started_at if self.finished_at and self.started_at else None
+        """How long the work took, without the time that somebody took to decide about it."""
+        if not (self.finished_at and self.started_at):
+            return None
+        return max(self.finished_at - self.started_at - self.waited, timedelta(0))
 
 
 class SyncChange(models.Model):

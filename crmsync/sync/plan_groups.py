@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Count, Q, QuerySet
-from django.utils.translation import ngettext_lazy
+from django.utils.translation import gettext_lazy, ngettext_lazy
 
 from crmsync.sync import words
 from crmsync.sync.choices import WAITING, Action, Cause, Reason, Side
@@ -25,6 +25,22 @@ QUESTIONS: dict[tuple[str, str], Any] = {
     ),
     (Action.DELETE, Side.CRM): ngettext_lazy(
         "Move %(shown)s contact to the CRM's trash?", "Move %(shown)s contacts to the CRM's trash?", "count"
+    ),
+}
+
+# What an undo leaves on the side that it does not write to.
+KEPT: dict[tuple[str, str], Text] = {
+    (Action.UPDATE, Side.CRM): gettext_lazy(
+        "Where a value is taken back in the CRM alone, Outlook keeps the one that it has; the two differ in it until "
+        "somebody edits it on either side."
+    ),
+    (Action.UPDATE, Side.OUTLOOK): gettext_lazy(
+        "Where a value is taken back in Outlook alone, the CRM keeps the one that it has; the two differ in it until "
+        "somebody edits it on either side."
+    ),
+    (Action.DELETE, Side.CRM): gettext_lazy("Whoever goes to the CRM's trash stays in Outlook as they are there."),
+    (Action.DELETE, Side.OUTLOOK): gettext_lazy(
+        "Whoever is removed from Outlook stays in the CRM, and out of Outlook until a full sync."
     ),
 }
 
@@ -96,6 +112,18 @@ def groups_of(changes: QuerySet[SyncChange]) -> list[Group]:
 def causes_of(run: SyncRun) -> list[Group]:
     """What of a held run still waits for a word, the largest group first. An erasure waits for nobody's."""
     return groups_of(run.changes.filter(outcome__in=WAITING).exclude(cause=Cause.ERASED))
+
+
+def kept(causes: list[Group]) -> list[Text]:
+    """What an undo that does this leaves as it is on the other side."""
+    does = {(cause.action, cause.side) for cause in causes if cause.count}
+    return [text for key, text in KEPT.items() if key in does]
+
+
+def waiting_for(run: SyncRun, slug: str) -> QuerySet[SyncChange]:
+    """A row for each contact about whom the cause `slug` of a held run still waits for a word. One query now."""
+    cause = next((cause for cause in causes_of(run) if cause.slug == slug), None)
+    return run.changes.filter(cause.rows, outcome__in=WAITING, leads=True) if cause else run.changes.none()
 
 
 def question(causes: list[Group]) -> str:

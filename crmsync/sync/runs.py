@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import DurationField, ExpressionWrapper, F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django_q.tasks import async_task
@@ -158,6 +158,7 @@ def move_on(run: SyncRun, outcome: Outcome, **values: object) -> None:
     """Take a held run, by a person's word, to this outcome. Raises AlreadyDecided."""
     now = timezone.now()
     held = SyncRun.objects.filter(pk=run.pk, outcome=Outcome.HELD)
+    values["waited"] = F("waited") + ExpressionWrapper(now - F("heartbeat_at"), DurationField())
     if not held.update(outcome=outcome, decided_at=now, heartbeat_at=now, told_at=now, **values):
         raise AlreadyDecided
     run.refresh_from_db()

@@ -48,6 +48,7 @@ urlpatterns = [
     path("left-out/<int:pk>/decide/", left_out.decide, name="decide"),
     path("runs/<int:pk>/", runs.run_detail, name="run-detail"),
     path("runs/<int:pk>/progress/", runs.run_progress, name="run-progress"),
+    path("runs/<int:pk>/causes/<slug:slug>/", runs.run_cause, name="run-cause"),
     path("runs/<int:pk>/approve/", runs.run_approve, name="run-approve"),
     path("runs/<int:pk>/reject/", runs.run_reject, name="run-reject"),
     path("runs/<int:pk>/cancel/", runs.run_cancel, name="run-cancel"),

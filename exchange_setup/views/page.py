@@ -10,13 +10,14 @@ from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.functional import Promise
+from django.utils.text import capfirst
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from contacts.filter_form import ContactFilterForm
 from contacts.filters import FIELDS
-from exchange_setup.forms import ALWAYS, FolderForm, RulesForm, ScheduleForm
+from exchange_setup.forms import ALWAYS, IN_SHORT, FolderForm, RulesForm, ScheduleForm, suggests_schedule
 from exchange_setup.mailbox import uses_application_access
 from exchange_setup.models import LAST_STEP, RULES, ExchangeSync, MailboxSignIn, Trouble
 from exchange_setup.validation import Outcome
@@ -167,16 +168,20 @@ def filter_summary(contact_filter: dict[str, str]) -> Text:
 
 
 def rules_summary(setup: ExchangeSync) -> Text:
+    """The rules that most people ask for, as they are set, and how many of all are not the usual ones."""
+    short = [setup.get_conflict_rule_display(), *(words[getattr(setup, name)] for name, words in IN_SHORT.items())]
+    summary = capfirst("; ".join(map(str, short)))
     usual = {name: ExchangeSync._meta.get_field(name).default for name in RULES}
     count = sum(getattr(setup, name) != value for name, value in usual.items())
     if not count:
-        return _("The CRM wins; deleted contacts stay out; notes stay in the CRM")
-    return ngettext("%(count)s rule differs from the usual", "%(count)s rules differ from the usual", count) % {
-        "count": count
-    }
+        return summary
+    differ = ngettext("%(count)s rule differs from the usual", "%(count)s rules differ from the usual", count)
+    return f"{summary} · {differ % {'count': count}}"
 
 
 def schedule_summary(setup: ExchangeSync) -> Text:
+    if suggests_schedule(setup):
+        return _("By hand until you save this")
     if not setup.auto_sync:
         return _("By hand only")
     return gettext("Every %(minutes)s minutes") % {"minutes": setup.interval_minutes}

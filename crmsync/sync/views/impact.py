@@ -18,7 +18,7 @@ NAMES = 20  # at a time
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def filter_impact(request: HttpRequest) -> HttpResponse:
-    """How many come in, leave or need a decision; nothing while the filter has a mistake in it."""
+    """How many come in, leave or stay out; nothing while the filter has a mistake in it."""
     form = filter_form_of(request)
     return render(request, "sync/_impact.html", {"impact": impact_for(request, form), "prefix": form.prefix})
 

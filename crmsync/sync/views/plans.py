@@ -7,6 +7,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext_lazy
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import trigger_client_event
 
@@ -25,6 +26,7 @@ TAKEN_IN = ngettext_lazy("%(shown)s contact is in again.", "%(shown)s contacts a
 
 
 @require_safe
+@never_cache
 @login_required
 def preview_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """What a sync would do: by kind and cause, one line for each contact, with what is left out of it."""
@@ -118,6 +120,7 @@ def show(request: HttpRequest, preview: SyncRun, focus: int = 0) -> HttpResponse
         "agreed": previewing.sight(found),
         "missing": "" if carried_out else what_is_missing(preview),
         "held": held,
+        "begins": preview.setup.is_first_sync,
         "outdated": not carried_out and previewing.synced_since(preview),
     }
     return render(request, "sync/preview.html", context)

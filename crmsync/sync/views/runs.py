@@ -5,11 +5,13 @@ from contextlib import suppress
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db.models import Case, When
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefresh, trigger_client_event
 
@@ -19,7 +21,7 @@ from crmsync.sync.forms import VerdictForm
 from crmsync.sync.leave import Verdict
 from crmsync.sync.models import SyncRun
 from crmsync.sync.paging import Page
-from crmsync.sync.plan_groups import causes_of, erased_in, question
+from crmsync.sync.plan_groups import causes_of, erased_in, kept, question, waiting_for
 from crmsync.sync.verdicts import said_of
 from exchange_setup.models import ExchangeSync
 
@@ -35,10 +37,13 @@ def run_list(request: HttpRequest) -> HttpResponse:
     rows = [tables.run_row(run) for run in page.rows]
     has_setup = ExchangeSync.objects.filter(user=request.user, enabled_at__isnull=False).exists()
     context = {"picked": picked, "page": page, "rows": rows, "choices": tables.SHOWN_RUNS, "has_setup": has_setup}
+    if page.before or page.after:
+        context["total"] = picked.runs.count()
     return render(request, "sync/run_list.html", context)
 
 
 @require_safe
+@never_cache
 @login_required
 def run_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """One run. An administrator sees of another's run what it did and how many, but no contact of theirs."""
@@ -80,6 +85,15 @@ def run_progress(request: HttpRequest, pk: int) -> HttpResponse:
     context = run_context(run) | {"on_page": on_page, "said": request.GET.get("said", "")}
     response = render(request, "sync/_progress_answer.html", context)
     return response if is_moving(run) else trigger_client_event(response, RUN_CHANGED)
+
+
+@require_safe
+@login_required
+def run_cause(request: HttpRequest, pk: int, slug: str) -> HttpResponse:
+    """The names behind one cause of a held run of mine, some at a time; that there are none once it is decided."""
+    run = my_run(request, pk)
+    page = Page.of(waiting_for(run, slug).select_related("contact"), request.GET)
+    return render(request, "sync/_cause_names.html", {"run": run, "slug": slug, "page": page})
 
 
 @require_POST
@@ -172,16 +186,19 @@ def run_context(run: SyncRun) -> dict[str, object]:
         "causes": causes,
         "folder_is_empty": any(brake.name == "folder_empty" for brake in brakes),
         "question": question(causes),
+        "kept": kept(causes) if run.kind == Kind.UNDO else [],
         "ends_pairs": any(cause.action == Action.UNLINK for cause in causes),
         "erased": erased_in(run) if is_held else 0,
         "verdicts": Verdict.choices,
         "trouble": reasons.trouble(run.error) if run.outcome == Outcome.FAILED else None,
         "passed": passed_by(run) if run.outcome == Outcome.FAILED else None,
         "so_far": words.so_far(run),
+        "is_quiet": is_told and run.kind != Kind.VERIFY and not words.changes(run) and not words.remarks(run),
     }
 
 
 def passed_by(run: SyncRun) -> SyncRun | None:
     """The sync, or run of the same kind, that reached Microsoft 365 after this one: carried out rather than held."""
     later = run.setup.runs.filter(pk__gt=run.pk, kind__in=(*BOTH_WAYS, run.kind))
-    return later.filter(outcome__in=(Outcome.DONE, Outcome.HELD)).order_by("outcome", "pk").first()
+    reached = later.filter(outcome__in=(Outcome.DONE, Outcome.HELD))
+    return reached.order_by(Case(When(outcome=Outcome.DONE, then=0), default=1), "pk").first()
