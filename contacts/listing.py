@@ -162,7 +162,7 @@ class Listing:
         """Those of the address, else those that I like, else the standard ones."""
         names = self.named_columns or columns.read(self.layout.columns) or STANDARD
         return [
-            replace(COLUMNS[name], is_bare=True) if name == "phone" and "mobile" in names else COLUMNS[name]
+            replace(COLUMNS[name], beside_mobile=True) if name == "phone" and "mobile" in names else COLUMNS[name]
             for name in names
         ]
 
