@@ -27,7 +27,7 @@ from tests.browser import (  # noqa: F401
     way_to_microsoft,
 )
 from tests.outlook import Tenant
-from tests.scene import jens, stage  # noqa: F401
+from tests.scene import jens, no_brake_on_overwrites, stage  # noqa: F401
 
 
 @pytest.fixture(autouse=True)
