@@ -12,6 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from django_countries.fields import Country
 
 Values = dict[str, Any]
@@ -21,9 +22,9 @@ class Source(models.TextChoices):
     """What made a change."""
 
     PERSON = "person", _("By hand")
-    IMPORT = "import", _("Import")
+    IMPORT = "import", pgettext_lazy("source", "Import")
     SYNC = "sync", _("Sync")
-    MERGE = "merge", _("Merge")
+    MERGE = "merge", pgettext_lazy("source", "Merge")
     UNMERGE = "unmerge", _("Merge undone")
     COMMAND = "command", _("Command line")
 

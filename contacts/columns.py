@@ -17,8 +17,8 @@ from contacts.models import Contact
 @dataclass(frozen=True)
 class Column:
     """A column. `field` is what it shows, at most `most` characters of it; `order` what it is sorted by, where that is
-    something else; `head` what stands over it, where its label would be too wide. What `is_bare` does not say by
-    itself what it is.
+    something else; `head` what stands over it, where its label would be too wide. `needs_label`: its value does not
+    say by itself what it is. A phone that is `beside_mobile` leaves the mobile phone to a column of its own.
     """
 
     name: str
@@ -27,7 +27,8 @@ class Column:
     head: "str | Promise" = ""
     order_by: str = ""
     indexed: bool = False
-    is_bare: bool = False
+    needs_label: bool = False
+    beside_mobile: bool = False
     most: int = 36
 
     @property
@@ -36,8 +37,8 @@ class Column:
 
     def says(self, contact: Contact) -> "str | Promise":
         """What stands before the value where no head does; "" where the value says by itself what it is."""
-        is_clear = self.name == "phone" and not contact.mobile_phone
-        return self.label if self.is_bare and not is_clear else ""
+        is_one_of_two = self.beside_mobile and contact.mobile_phone
+        return self.label if self.needs_label or is_one_of_two else ""
 
     def value(self, contact: Contact) -> Any:
         """What the contact has in it, as it is shown; a moment as it is."""
@@ -45,7 +46,7 @@ class Column:
             return ""
         value = getattr(contact, self.field)
         if self.name == "phone":
-            return value or ("" if self.is_bare else contact.mobile_phone)
+            return value or ("" if self.beside_mobile else contact.mobile_phone)
         if isinstance(value, datetime):
             return value
         if isinstance(value, date):
@@ -65,18 +66,18 @@ COLUMNS = {
         column("company", "company_name", _("Company"), indexed=True),
         column("email", indexed=True, most=46),
         column("phone"),
-        column("mobile", "mobile_phone", is_bare=True),
+        column("mobile", "mobile_phone", needs_label=True),
         column("job_title"),
         column("department"),
         column("address"),
-        column("post_code", is_bare=True),
+        column("post_code", needs_label=True),
         column("city", indexed=True),
         column("county"),
         column("country"),
         column("territory"),
         column("salesperson", head=pgettext_lazy("column", "Sales"), order_by="salesperson__code", indexed=True),
-        column("birthday", is_bare=True),
-        column("number", is_bare=True),
+        column("birthday", needs_label=True),
+        column("number", needs_label=True),
         column("created", "created_at", _("Added")),
         column("modified", "modified_at"),
     )

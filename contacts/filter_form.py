@@ -143,6 +143,11 @@ class ContactFilterForm(forms.Form):
         """The condition on `Contact`. For a valid form."""
         return as_q(self.cleaned_filter, self.me)
 
+    @property
+    def is_by_salesperson(self) -> bool:
+        """Whether it says whose the contacts are and nothing else: an index has them by name. For a valid form."""
+        return list(self.cleaned_filter) == ["salesperson"]
+
     @cached_property
     def rows(self) -> list[Row]:
         self.errors  # noqa: B018  # finds the mistakes

@@ -177,7 +177,7 @@ def who(change: ContactChange) -> str:
     if change.source == Source.SYNC:
         return _("Sync with the Outlook of %(name)s") % {"name": name} if name else _("Sync with Outlook")
     if change.source == Source.IMPORT:
-        return _("Import by %(name)s") % {"name": name} if name else _("Import")
+        return _("Import by %(name)s") % {"name": name} if name else str(Source.IMPORT.label)
     if change.source == Source.COMMAND and not name:
         return _("Command line")
     return name or _("Somebody")

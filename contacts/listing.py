@@ -71,16 +71,17 @@ class Listing:
     @cached_property
     def contacts(self) -> ContactQuerySet:
         """All that is listed, in order, on whatever page. None while the filter is wrong."""
-        contacts = self._everybody()
         if not self.filter_form.is_valid():
-            return contacts.none()
-        contacts = contacts.filter(self.filter_form.q).search(self.search)
+            return Contact.objects.none()
+        contacts = self._everybody().filter(self.filter_form.q).search(self.search)
         sign = "-" if self.descending else ""
         return contacts.order_by(f"{sign}{self.column.order}", f"{sign}pk")
 
     def _everybody(self) -> ContactQuerySet:
         if self.in_trash:
             return Contact.objects.trashed()
+        if not self.search and self.filter_form.is_by_salesperson:
+            return Contact.objects.alive()
         if self.is_narrowed or not self.column.indexed:
             return Contact.objects.alive_in_one_pass()
         return Contact.objects.alive()
@@ -162,7 +163,7 @@ class Listing:
         """Those of the address, else those that I like, else the standard ones."""
         names = self.named_columns or columns.read(self.layout.columns) or STANDARD
         return [
-            replace(COLUMNS[name], is_bare=True) if name == "phone" and "mobile" in names else COLUMNS[name]
+            replace(COLUMNS[name], beside_mobile=True) if name == "phone" and "mobile" in names else COLUMNS[name]
             for name in names
         ]
 

@@ -241,6 +241,9 @@ class Contact(models.Model):
             models.Index(fields=["city", "id"], name="contact_by_city", condition=Q(deleted_at=None)),
             models.Index(fields=["email", "id"], name="contact_by_email", condition=Q(deleted_at=None)),
             models.Index(fields=["salesperson", "id"], name="contact_by_salesperson", condition=Q(deleted_at=None)),
+            models.Index(
+                fields=["salesperson", "name", "id"], name="own_contact_by_name", condition=Q(deleted_at=None)
+            ),
             models.Index(fields=["deleted_at"], name="contact_in_trash", condition=Q(deleted_at__isnull=False)),
             models.Index(Lower("email"), name="contact_email_lower"),
             models.Index(Lower("email_2"), name="contact_email_2_lower", condition=~Q(email_2="")),

@@ -9,7 +9,6 @@ from typing import Any, BinaryIO, Self
 from django.conf import settings
 from django.db import models, transaction
 from django.db.models import Count
-from django.db.models.functions import Cast
 from django.utils import timezone
 
 KEPT = timedelta(days=1)
@@ -29,7 +28,8 @@ class UploadQuerySet(models.QuerySet["Upload"]):
 class Upload(models.Model):
     """A file that was looked at and waits for its owner's word to be imported. Everybody has at most one.
 
-    `columns` has heading, field, surety and an example of each. `digest` stands for what the file would do.
+    `columns` has heading, field, surety and an example of each. `digest` stands for what the file would do, `emptied`
+    are the fields that it would empty, `emptying` is the number of rows that empty any.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -43,6 +43,8 @@ class Upload(models.Model):
     columns = models.JSONField(default=list)
     duplicates = models.CharField(max_length=10, default="skip")
     digest = models.CharField(max_length=64, blank=True)
+    emptied = models.JSONField(default=list)
+    emptying = models.PositiveIntegerField(default=0)
 
     objects = UploadQuerySet.as_manager()
 
@@ -85,11 +87,6 @@ class Upload(models.Model):
         found = dict(self.rows.values_list("kind").annotate(count=Count("pk")).order_by())
         return found | {"like": self.rows.exclude(like="").count()}
 
-    def emptying(self) -> list[list[str]]:
-        """Of each row that empties something: the fields."""
-        rows = self.rows.filter(kind="changed").annotate(text=Cast("fields", models.TextField()))
-        return [row.emptied for row in rows.filter(text__contains=', ""]').only("fields") if row.emptied]
-
 
 class UploadRow(models.Model):
     """What the file would make of one row. The fields are those of contacts.transfer.report.RowOutcome."""
@@ -115,6 +112,8 @@ class UploadRow(models.Model):
     @property
     def emptied(self) -> list[str]:
         """The fields that hold something now and would be empty."""
+        if self.kind != "changed":
+            return []
         return [name for name, (_before, after) in self.fields.items() if not after and name != "privacy_blocked"]
 
     @classmethod

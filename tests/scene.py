@@ -20,6 +20,7 @@ from tests.factories import SetupFactory, UserFactory
 from tests.outlook import Mailbox, Tenant
 
 FOLDER = "Business Central"
+NOTHING = {"created": 0, "updated": 0, "deleted": 0}
 
 
 @dataclass
@@ -98,6 +99,12 @@ def stage(db: None, sandbox: Tenant, settings: Any) -> Stage:
 @pytest.fixture
 def jens(stage: Stage) -> Salesperson:
     return stage.salesperson("jens@contoso.example")
+
+
+@pytest.fixture
+def no_brake_on_overwrites(settings: Any) -> None:
+    """A run may overwrite all that there is and asks nobody."""
+    settings.SYNC_OVERWRITE_PERCENT = 1000
 
 
 def outlook_person(first: str, last: str, email: str, **more: Any) -> dict[str, Any]:

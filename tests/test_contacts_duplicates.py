@@ -165,6 +165,18 @@ def test_the_keys_of_contacts_that_were_there_before_are_filled_in():
     assert not gone.keys.exists()
 
 
+def test_e_mails_that_were_there_before_are_put_in_lower_case_where_a_letter_is_beyond_ascii():
+    anne = PersonFactory(version=3)
+    Contact.objects.filter(pk=anne.pk).update(email="ÅSE@X.example", email_2="Bo@X.example", email_3="SØREN@x.example")
+    bo = PersonFactory(email="Bo@Y.example")
+    (step,) = importlib.import_module("contacts.migrations.0008_emails_in_lower_case").Migration.operations
+    step.code(apps, None)
+    anne.refresh_from_db()
+    assert (anne.email, anne.email_2, anne.email_3) == ("åse@x.example", "Bo@X.example", "søren@x.example")
+    assert Contact.objects.get(pk=bo.pk).email == "Bo@Y.example"
+    assert list(Contact.objects.with_email(["åse@x.example"])) == [anne]
+
+
 # --- The finder ------------------------------------------------------------------------------------------------------
 
 

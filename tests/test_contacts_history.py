@@ -7,9 +7,9 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
+from django.utils import timezone, translation
 
-from contacts.changes import ContactChange
+from contacts.changes import ContactChange, Source
 from contacts.models import Contact
 from contacts.transfer.importing import import_contacts
 from contacts.transfer.report import Report
@@ -251,6 +251,12 @@ def test_nothing_is_taken_back_in_the_trash_or_of_somebody_else(client):
     assert 'name="field"' not in page_of(client, anne)
     assert "changed since" in take_back(client, anne, "city")
     assert Contact.objects.get(pk=anne.pk).city == "Odense"
+
+
+def test_where_a_change_came_from_is_a_noun_in_danish_and_what_a_button_does_a_verb():
+    with translation.override("da"):
+        assert [str(source.label) for source in (Source.IMPORT, Source.MERGE)] == ["Import", "Fletning"]
+        assert [translation.gettext(word) for word in ("Import", "Merge")] == ["Importer", "Flet"]
 
 
 def test_the_kept_values_are_what_json_holds():

@@ -3,11 +3,14 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.http import QueryDict
 from django.test import Client
 from django.utils.formats import date_format
 from django.utils.html import escape
 from django.utils.timezone import localtime
 
+from contacts.listing import Listing
 from contacts.models import Contact
 from tests.factories import CompanyFactory, LinkFactory, PersonFactory, SetupFactory, UserFactory
 
@@ -67,6 +70,16 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_contacts(client,
     for query in ("", "?page=2", "?q=first", "?f-salesperson=%25me&sort=-salesperson", "?f-company=CT*&q=last"):
         with django_assert_num_queries(expected):
             client.get(f"/contacts/{query}")
+
+
+def test_my_contacts_are_found_and_sorted_by_an_index_of_those_alive(user):
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":  # the few that there are it would read and sort
+            cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off")
+    mine = Listing(QueryDict("f-salesperson=%25me"), user).contacts.values_list("pk")
+    plan = mine.explain()
+    assert "own_contact_by_name" in plan and "TEMP B-TREE" not in plan, plan
+    assert "contact_by_salesperson" in mine.order_by().explain() or connection.vendor == "postgresql"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import pytest
 import requests
 from django.core.management import load_command_class
 
-from crmsync.demo.environment import AlreadyRunning, DemoEnvironment, free_port, lock
+from crmsync.demo.environment import AlreadyRunning, DemoEnvironment, lock
 from crmsync.demo.pulse import PATIENCE, Pulse
 from crmsync.demo.show import Demo
 
@@ -133,9 +133,25 @@ def test_reset_deletes_only_a_database_of_the_demos_own(start, tmp_path: Path) -
 
 # --- var/demo.env -----------------------------------------------------------------------------------------------------
 
+PORTS = ("CRMSYNC_BASE_URL", "M365_LOGIN_URL")
 
-def test_the_settings_are_written_once_and_kept(tmp_path: Path) -> None:
-    environment = DemoEnvironment(tmp_path / "var" / "demo.env")
+
+@pytest.fixture
+def in_folder(tmp_path: Path) -> Iterator[Callable[[str], DemoEnvironment]]:
+    """Gives the settings of a demo in the folder of that name; in the end all give their ports back."""
+    made: list[DemoEnvironment] = []
+
+    def make(name: str) -> DemoEnvironment:
+        made.append(DemoEnvironment(tmp_path / name / "demo.env"))
+        return made[-1]
+
+    yield make
+    for environment in made:
+        environment.release()
+
+
+def test_the_settings_are_written_once_and_kept(in_folder) -> None:
+    environment = in_folder("var")
     assert environment.ensure()
     first = environment.read()
     assert not environment.ensure()
@@ -143,15 +159,15 @@ def test_the_settings_are_written_once_and_kept(tmp_path: Path) -> None:
     assert environment.path.stat().st_mode & 0o077 == 0
 
 
-def test_the_keys_of_two_demos_differ(tmp_path: Path) -> None:
-    one, other = DemoEnvironment(tmp_path / "one.env"), DemoEnvironment(tmp_path / "other.env")
+def test_the_keys_of_two_demos_differ(in_folder) -> None:
+    one, other = in_folder("one"), in_folder("other")
     assert one.ensure() and other.ensure()
     for name in ("CRMSYNC_SECRET_KEY", "CRMSYNC_ENCRYPTION_KEYS", "M365_CLIENT_SECRET"):
         assert one.read()[name] != other.read()[name]
 
 
-def test_a_taken_port_moves_the_demo_and_every_address_follows(tmp_path: Path) -> None:
-    environment = DemoEnvironment(tmp_path / "demo.env")
+def test_a_taken_port_moves_the_demo_and_every_address_follows(in_folder) -> None:
+    environment = in_folder("var")
     environment.ensure()
     before = environment.read()
     with socket.create_server(("127.0.0.1", environment.web_port)):
@@ -162,9 +178,17 @@ def test_a_taken_port_moves_the_demo_and_every_address_follows(tmp_path: Path) -
     assert after["M365_GRAPH_URL"] == after["M365_LOGIN_URL"] + "/v1.0"
 
 
-def test_no_port_is_given_twice() -> None:
-    first = free_port(8000, taken=())
-    assert free_port(first, taken=(first,)) > first
+def test_two_demos_that_start_at_once_share_no_port(in_folder) -> None:
+    """Neither listens yet when the other one looks."""
+    one, other = in_folder("one"), in_folder("other")
+    assert one.ensure() and other.ensure()
+    ports = [url for demo in (one, other) for name, url in demo.read().items() if name in PORTS]
+    assert len(set(ports)) == 4, ports
+    assert not one.ensure() and not other.ensure()
+    one.release()
+    third = in_folder("third")
+    assert third.ensure()
+    assert third.read()["CRMSYNC_BASE_URL"] == one.read()["CRMSYNC_BASE_URL"]
 
 
 def test_a_new_process_gets_the_environment_without_what_came_from_the_file(
@@ -178,10 +202,10 @@ def test_a_new_process_gets_the_environment_without_what_came_from_the_file(
     assert outside["TRY_TWO"] == "from outside"
 
 
-def test_the_kind_of_access_alone_is_tried_with_the_sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_kind_of_access_alone_is_tried_with_the_sandbox(in_folder, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("M365_")]:
         monkeypatch.delenv(name)
-    environment = DemoEnvironment(tmp_path / "demo.env")
+    environment = in_folder("var")
     monkeypatch.setenv("M365_ACCESS", "application")
     assert environment.ensure()
     assert environment.read()["M365_ACCESS"] == "application"

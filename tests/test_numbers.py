@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from contacts.models import Contact
@@ -349,6 +351,28 @@ def test_a_preview_that_holds_an_erasure_can_be_applied_for_what_it_counts(mine:
     assert SyncRun.objects.latest("pk").plan_of_id == preview.pk
 
 
+def the_impact_of_a_filter_counts_who_comes_in_who_leaves_and_who_cannot_go(
+    mine: Client, administrator: Client, jens: Salesperson
+) -> None:
+    links = list(ContactLink.objects.filter(setup=jens.setup, contact__isnull=False).select_related("contact"))
+    settled = {link.contact_id for link in links if link.state in ("linked", "creating", "removed")}
+    pairs = [link.contact for link in links if link.state == "linked" and link.was_in_filter and not link.gone]
+    found = set()
+    for start in ("A", "B", "Z", ""):
+        with CaptureQueriesContext(connection) as queries:
+            form = {"prefix": "filter", "filter-city": f"{start}*"}
+            shown = plain(mine.post("/sync/filter-impact/", form).content.decode())
+        assert len(queries) <= 8, queries.captured_queries  # session, user, setup; three counts; the brake's two
+        people = Contact.objects.alive().persons().filter(city__startswith=start).exclude(pk__in=settled)
+        fit = [contact for contact in people if contact.email and contact.name and not contact.privacy_blocked]
+        leaving = [contact for contact in pairs if not (contact.is_trashed or contact.city.startswith(start))]
+        counted_as = re.findall(r"([\d,]+) (?:contacts? )?(come|leave|cannot)", shown)
+        told = {"come": 0, "leave": 0, "cannot": 0} | {verb: number(count) for count, verb in counted_as}
+        assert told == {"come": len(fit), "leave": len(leaving), "cannot": len(people) - len(fit)}, start
+        found |= {verb for verb, count in told.items() if count}
+    assert found == {"come", "leave", "cannot"}
+
+
 # Of these none changes anything: one week does for all.
 READINGS = [
     the_numbers_of_every_run_are_those_of_its_rows,
@@ -359,6 +383,7 @@ READINGS = [
     the_contact_list_marks_as_many_as_are_in_outlook,
     a_comparison_counts_its_differences,
     the_daily_mail_adds_up_the_day,
+    the_impact_of_a_filter_counts_who_comes_in_who_leaves_and_who_cannot_go,
 ]
 
 

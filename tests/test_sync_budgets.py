@@ -9,7 +9,7 @@ from tests.crash import Reaper
 from tests.factories import PersonFactory
 from tests.scene import FOLDER, edit, outlook_person
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_brake_on_overwrites")]
 
 
 def up(number, by):
@@ -18,11 +18,6 @@ def up(number, by):
 
 def people(number):
     PersonFactory.create_batch(number)
-
-
-@pytest.fixture(autouse=True)
-def no_brake_on_overwrites(settings):
-    settings.SYNC_OVERWRITE_PERCENT = 1000
 
 
 @pytest.mark.parametrize("number", [1, 20, 21, 205])

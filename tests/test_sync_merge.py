@@ -2,47 +2,14 @@
 
 import pytest
 
-from contacts import merging
-from contacts.models import Contact
 from crmsync.sync.choices import LinkState
 from crmsync.sync.forms import PreferenceForm
 from crmsync.sync.models import ContactLink, ContactPreference
 from tests.compare import quiet
-from tests.factories import PersonFactory
-from tests.scene import edit, outlook_person
+from tests.merges import fresh, is_as_its_owner_left_it, merge, person, touched_by_its_owner, undo
+from tests.scene import NOTHING, edit, outlook_person
 
-NOTHING = {"created": 0, "updated": 0, "deleted": 0}
-
-
-@pytest.fixture(autouse=True)
-def no_brake_on_overwrites(settings):
-    settings.SYNC_OVERWRITE_PERCENT = 1000
-
-
-def person(first_name="Anne", **fields):
-    return PersonFactory(first_name=first_name, surname="Holm", **fields)
-
-
-def fresh(contact):
-    return Contact.objects.get(pk=contact.pk)
-
-
-def merge(survivor, *others, **values):
-    return merging.merge(fresh(survivor), [fresh(other) for other in others], values, by=None)
-
-
-def undo(survivor):
-    return merging.unmerge(survivor.changes.filter(source="merge").first().reference, by=None)
-
-
-def touched_by_its_owner(salesperson, name):
-    """The item of that name, with something on it that the CRM knows nothing of."""
-    item = salesperson.card(name)
-    return salesperson.outlook.edit(item["id"], nickName="Our own", spouseName="Kim")["id"]
-
-
-def is_as_its_owner_left_it(item):
-    return (item["nickName"], item["spouseName"]) == ("Our own", "Kim")
+pytestmark = pytest.mark.usefixtures("no_brake_on_overwrites")
 
 
 def test_the_only_item_stays_and_becomes_the_survivor_s(jens):

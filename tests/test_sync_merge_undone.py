@@ -11,13 +11,10 @@ from crmsync.sync.choices import LinkState
 from crmsync.sync.models import ContactLink, ContactPreference
 from tests.compare import quiet
 from tests.crash import Reaper
-from tests.scene import edit
-from tests.test_sync_merge import NOTHING, fresh, is_as_its_owner_left_it, merge, person, touched_by_its_owner, undo
+from tests.merges import fresh, is_as_its_owner_left_it, merge, person, touched_by_its_owner, undo
+from tests.scene import NOTHING, edit
 
-
-@pytest.fixture(autouse=True)
-def no_brake_on_overwrites(settings):
-    settings.SYNC_OVERWRITE_PERCENT = 1000
+pytestmark = pytest.mark.usefixtures("no_brake_on_overwrites")
 
 
 def test_after_an_undo_the_item_is_its_first_owner_s_again(jens):

@@ -11,7 +11,7 @@ from crmsync.sync.reset import reset_links
 from crmsync.sync.runs import cancel
 from tests.crash import Death, time_passes
 from tests.factories import AdministratorFactory, PersonFactory
-from tests.scene import FOLDER, Salesperson, edit, outlook_person
+from tests.scene import FOLDER, NOTHING, Salesperson, edit, outlook_person
 from tests.test_sync_unheard import Meanwhile, die
 
 
@@ -25,7 +25,7 @@ def test_after_a_reset_the_next_sync_pairs_everything_again_and_makes_nothing_tw
     reset_links(jens.setup)
     report = jens.sync()
 
-    assert report["outcome"] == "done" and report["crm"] == {"created": 0, "updated": 0, "deleted": 0}
+    assert report["outcome"] == "done" and report["crm"] == NOTHING
     assert report["outlook"]["created"] == report["outlook"]["deleted"] == 0
     assert jens.names() == before and Contact.objects.count() == contacts
     assert jens.setup.links.filter(state=LinkState.LINKED).count() == 4

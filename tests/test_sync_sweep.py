@@ -12,11 +12,11 @@ from contacts.models import Contact
 from crmsync.sync.choices import Outcome
 from crmsync.sync.engine import perform
 from crmsync.sync.forms import PreferenceForm
-from crmsync.sync.models import ContactLink, SyncRun
-from crmsync.sync.sweep import sweep
+from crmsync.sync.models import ContactLink, SyncChange, SyncRun
+from crmsync.sync.sweep import prune, sweep
 from exchange_setup.models import ExchangeSync
 from tests.compare import settle
-from tests.factories import PersonFactory, UserFactory
+from tests.factories import ChangeFactory, PersonFactory, RunFactory, UserFactory
 from tests.scene import Salesperson, Stage, edit, outlook_person
 
 pytestmark = pytest.mark.django_db
@@ -156,3 +156,15 @@ def test_where_everybody_signs_in_for_themselves_nobody_is_polled_together(
     settings.M365_ACCESS = "delegated"
     sweep()
     assert team[0].tenant.requests() == []
+
+
+def test_the_journal_forgets_changes_after_90_days_and_runs_when_they_are_empty():
+    now = timezone.now()
+    long_ago, lately = now - timedelta(days=91), now - timedelta(days=89)
+    run = RunFactory(outcome="done", created_at=long_ago)
+    ChangeFactory(run=run, created_at=long_ago)
+    kept = {ChangeFactory(run=run, created_at=lately), ChangeFactory(run=RunFactory(outcome="done"))}
+    empty = RunFactory(outcome="done", created_at=long_ago)
+    assert (prune(now), prune(now)) == (2, 0)
+    assert set(SyncChange.objects.all()) == kept
+    assert SyncRun.objects.filter(pk=run.pk).exists() and not SyncRun.objects.filter(pk=empty.pk).exists()

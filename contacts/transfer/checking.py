@@ -92,14 +92,20 @@ def check(upload: Upload, *, by: models.Model) -> Report:
             upload.rows.all().delete()
             store(upload, spool)
             upload.digest = str(digest)
-            upload.save(update_fields=["digest"])
+            upload.save(update_fields=["digest", "emptied", "emptying"])
     return report
 
 
 def store(upload: Upload, lines: "IO[str] | Iterable[str]") -> None:
+    """Keep the rows, and note (without saving) on `upload` what they empty."""
     lines = iter(lines)
+    emptied: dict[str, None] = {}
+    upload.emptying = 0
     while chunk := list(islice(lines, CHUNK)):
-        UploadRow.objects.bulk_create(UploadRow.of(upload, json.loads(line)) for line in chunk)
+        rows = UploadRow.objects.bulk_create(UploadRow.of(upload, json.loads(line)) for line in chunk)
+        upload.emptying += sum(bool(row.emptied) for row in rows)
+        emptied |= dict.fromkeys(name for row in rows for name in row.emptied)
+    upload.emptied = list(emptied)
 
 
 def carry_out(upload: Upload, *, by: models.Model) -> Report | None:

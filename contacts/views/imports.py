@@ -66,7 +66,7 @@ class RowShown:
 
     @property
     def empties(self) -> bool:
-        return self.row.kind == Kind.CHANGED and bool(self.row.emptied)
+        return bool(self.row.emptied)
 
     @property
     def icon(self) -> str:
@@ -184,15 +184,13 @@ def import_preview(request: HttpRequest) -> HttpResponse:
         rows = rows.exclude(like="")
     elif tab in Kind.values:
         rows = rows.filter(kind=tab)
-    emptying = upload.emptying() if counts.get(Kind.CHANGED) else []
     page = Paginator(rows, ROWS_ON_PAGE).get_page(request.GET.get("page"))
     context = {
         "upload": upload,
         "counts": counts,
         "total": sum(counts[kind] for kind in counts if kind != LIKE),
         "to_do": counts.get(Kind.NEW, 0) + counts.get(Kind.CHANGED, 0),
-        "emptying": len(emptying),
-        "emptied": ", ".join(dict.fromkeys(str(label(name)) for names in emptying for name in names)),
+        "emptied": ", ".join(str(label(name)) for name in upload.emptied),
         "encoding": ENCODINGS.get(upload.encoding, upload.encoding.upper()),
         "delimiter": DELIMITERS.get(upload.delimiter, upload.delimiter),
         "tabs": tabs(counts, tab),

@@ -4,7 +4,6 @@ import fcntl
 import os
 import secrets
 import socket
-from collections.abc import Container
 from pathlib import Path
 from typing import IO
 
@@ -26,6 +25,7 @@ class DemoEnvironment:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.loaded = self.read()
+        self.claims: list[socket.socket] = []
 
     def read(self) -> dict[str, str]:
         """What the file says now; empty when there is no file."""
@@ -35,16 +35,29 @@ class DemoEnvironment:
         return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
 
     def ensure(self) -> bool:
-        """Write what is missing, and new ports where one is taken. Returns whether the settings must be read anew."""
+        """Write what is missing, and new ports where one is taken. Returns whether the settings must be read anew.
+
+        The ports are this demo's until `release`, or until its process ends.
+        """
         kept = self.read()
-        web = free_port(port_of(kept.get("CRMSYNC_BASE_URL"), WEB_PORT), taken=())
-        sandbox = free_port(port_of(kept.get("M365_LOGIN_URL"), SANDBOX_PORT), taken=(web,))
+        self.release()
+        self.claims = [
+            claim(port_of(kept.get("CRMSYNC_BASE_URL"), WEB_PORT)),
+            claim(port_of(kept.get("M365_LOGIN_URL"), SANDBOX_PORT)),
+        ]
+        web, sandbox = (claimed.getsockname()[1] for claimed in self.claims)
         wanted = defaults() | self.mail() | kept | addresses(web, sandbox) | chosen_access()
         if wanted != kept:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.path.touch(mode=0o600)
             self.path.write_text(HEADER + "".join(f"{name}={value}\n" for name, value in wanted.items()))
         return wanted != kept or bool(chosen_access())
+
+    def release(self) -> None:
+        """Give back the ports, for another demo to take."""
+        for claimed in self.claims:
+            claimed.close()
+        self.claims = []
 
     def mail(self) -> dict[str, str]:
         """Mails go into a folder, to be looked at; nothing leaves the machine."""
@@ -91,9 +104,22 @@ def port_of(url: str | None, default: int) -> int:
     return int(url.split("/")[2].rsplit(":", 1)[1]) if url else default
 
 
-def free_port(first: int, taken: Container[int]) -> int:
-    """`first`, or the next port that nobody listens on and that is not among `taken`."""
-    return next(port for port in range(first, 65_536) if port not in taken and is_free(port))
+def claim(first: int) -> socket.socket:
+    """A hold on port `first`, or on the next that nobody listens on and no other demo has claimed.
+
+    It is UDP's port of that number: two demos that start at once both find the other one's TCP port free still.
+    """
+    for port in range(first, 65_536):
+        held = socket.socket(type=socket.SOCK_DGRAM)
+        try:
+            held.bind(("127.0.0.1", port))
+        except OSError:
+            held.close()
+            continue
+        if is_free(port):
+            return held
+        held.close()
+    raise OSError(f"No port from {first} on is free.")
 
 
 def is_free(port: int) -> bool:
