@@ -141,6 +141,17 @@ def test_whoever_was_trashed_does_not_come_back_by_themselves(jens, folder):
     assert ContactLink.objects.get().state == LinkState.LINKED
 
 
+def test_who_waits_for_somebody_in_the_trash_is_looked_at_when_written_again_too(jens, folder):
+    anne = PersonFactory(first_name="Anne", surname="Holm", email=EMAIL)
+    anne.trash(by=None)
+    item = jens.outlook.add(**outlook_person("Anne", "Holm", EMAIL))
+    assert reasons(jens.sync()) == ["in_trash"]
+    edit(anne, email="other@fabrikam.example")
+    jens.outlook.edit(item["id"], jobTitle="Buyer")
+    jens.sync()
+    assert ContactLink.objects.get().state == LinkState.LINKED and Contact.objects.alive().get().job_title == "Buyer"
+
+
 def test_a_second_email_is_recognised_too(jens, folder):
     anne = PersonFactory(first_name="Anne", surname="Holm", email="other@fabrikam.example", email_2=EMAIL)
     jens.outlook.add(**outlook_person("Anne", "Holm", EMAIL))

@@ -192,7 +192,7 @@ def take_in_extras(work: Work, links: Iterable[ContactLink], found: dict[str, di
             if link.private:
                 link.note_problem(Reason.PRIVATE)
             link.missing = was_private and not link.private  # what else keeps it out is asked for
-            link.dirty = not link.problem
+            link.dirty = link.problem not in INTRINSIC
         else:
             differs = fingerprint(held) != link.fingerprint
             link.outlook = filled(held) if differs else None
