@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from contacts.models import Contact
 from crmsync.sync.choices import LinkState
-from crmsync.sync.models import ContactLink, SyncChange
+from crmsync.sync.models import ContactLink, SyncChange, SyncRun
 from crmsync.sync.sweep import prune
 from tests.compare import quiet
 from tests.factories import CompanyFactory, PersonFactory
@@ -265,6 +265,7 @@ def test_what_stays_in_outlook_is_not_told_again_when_the_journal_of_it_has_been
     ago = timezone.now() - timedelta(days=91)
     ContactLink.objects.update(problem_since=ago)
     SyncChange.objects.update(created_at=ago)
+    SyncRun.objects.update(created_at=ago)
     prune(timezone.now())
     assert not SyncChange.objects.exists() and jens.sync()["changes"] == []
     assert ContactLink.objects.get().problem_since == ago
