@@ -134,6 +134,7 @@ NOT_PAGES = {
     "sync:filter-impact-names",
     "sync:erasure-receipt",
     "sync:home-state",
+    "sync:run-cause",
     "sync:run-progress",
     "sync:run-export",
     "sync:contact-panel",
