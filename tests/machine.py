@@ -380,8 +380,8 @@ class Histories(Plans):
             self.clear_away(who)
         quiet = 0
         for turn in range(14):
-            report = self.sync(turn % 2)
-            is_quiet = report is not None and not report["changes"] and report["requests"] == 1
+            waited, report = self.people[turn % 2].setup.runs.open().exists(), self.sync(turn % 2)
+            is_quiet = not waited and report is not None and not report["changes"] and report["requests"] == 1
             quiet = quiet + 1 if is_quiet else 0
             if quiet == 2:
                 return
