@@ -182,6 +182,17 @@ def test_an_items_second_email_is_recognised_too(jens, folder):
     assert quiet(jens)
 
 
+def test_an_item_made_anew_under_its_former_name_is_recognised_by_its_second_email_too(jens, folder):
+    anne = PersonFactory(first_name="Anne", surname="Holm", email="work@fabrikam.example")
+    jens.sync()
+    edit(anne, surname="Lund")
+    jens.outlook.remove(jens.card("Anne Holm")["id"])
+    jens.outlook.add(**with_second_email("Anne", "Holm", "work@fabrikam.example"))
+    jens.sync()
+    assert Contact.objects.get() == anne and jens.names() == ["Anne Lund"]
+    assert quiet(jens)
+
+
 def test_an_email_that_changed_its_place_stands_on_no_side_twice(jens, folder):
     PersonFactory(first_name="Anne", surname="Holm", email="work@fabrikam.example")
     jens.outlook.add(**with_second_email("Anne", "Holm", "Work@fabrikam.example"))

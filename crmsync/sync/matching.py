@@ -41,7 +41,7 @@ class Known:
     erased_items: set[str] = field(default_factory=set)
 
     def is_named(self, contact: Contact, link: ContactLink) -> bool:
-        """Whether the item has the contact's name, or that of one who was merged into it."""
+        """Whether the item has the contact's name, the one that it has or had there, or that of one merged into it."""
         return any(alike(name, link.outlook_name) for name in self.names[contact.pk])
 
 
@@ -85,8 +85,10 @@ def look_up(work: Work, emails: set[str]) -> Known:
         for email in {getattr(contact, name).lower() for name in EMAILS} & emails:
             if stands not in known.by_email[email]:
                 known.by_email[email].append(stands)
-    linked = work.links.filter(contact_id__in=ids, state=LinkState.LINKED, gone=False)
-    known.taken.update(linked.values_list("contact_id", flat=True))
+    for link in work.links.filter(contact_id__in=ids).only("contact_id", "state", "gone", "outlook_name"):
+        known.names[link.contact_id].add(link.outlook_name)
+        if link.state == LinkState.LINKED and not link.gone:
+            known.taken.add(link.contact_id)
     known.taken.update(work.run.planned.filter(contact_id__in=ids).values_list("contact_id", flat=True))
     known.never.update(work.never().filter(contact_id__in=ids).values_list("contact_id", flat=True))
     rivals = work.links.filter(state=LinkState.SEEN, email__in=emails).exclude(problem__in=INTRINSIC)
