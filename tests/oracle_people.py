@@ -25,18 +25,20 @@ def flaws_about_people(everywhere: list[Seen], notes: Notes) -> list[str]:
 def twice_in_outlook(seen: Seen, notes: Notes) -> list[str]:
     """Of people who were made anew, only items that a sync could have paired count."""
     problems = {link.outlook_id: link.problem for link in seen.links if link.state == LinkState.SEEN}
+    ours = {item["initials"] for key, item in seen.items.items() if key not in notes.theirs}
     there = [
         (item["initials"], outlook_values(item)["emails"])
         for key, item in seen.items.items()
-        if not stands_alone(problems.get(key, ""), item["initials"], notes)
+        if not stands_alone(problems.get(key, ""), item["initials"], ours, notes)
     ]
     return [f"{who} is in Outlook more than once" for who in twice(there, notes)]
 
 
-def stands_alone(problem: str, initials: str, notes: Notes) -> bool:
-    """One that a user made by hand; also beside a copy of the first one, or the item of whom they were merged with."""
+def stands_alone(problem: str, initials: str, ours: set[str], notes: Notes) -> bool:
+    """One that a user made by hand; also beside a copy of the first one, the item of whom they were merged with, or one
+    that is not `ours` but was made by hand too."""
     if problem == Reason.DUPLICATE:
-        return initials in notes.made_anew & (notes.copied | notes.merged)
+        return initials in notes.made_anew and (initials in notes.copied | notes.merged or initials not in ours)
     return initials in notes.made_anew and problem in ALONE
 
 

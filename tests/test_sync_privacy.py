@@ -8,7 +8,7 @@ from contacts.models import Contact
 from crmsync.sync.engine import perform
 from crmsync.sync.models import ContactLink, SyncChange, SyncRun
 from exchange_setup.graph.properties import SENSITIVITY
-from tests.compare import quiet
+from tests.compare import quiet, settle
 from tests.crash import Death, Reaper, time_passes
 from tests.factories import PersonFactory
 from tests.scene import edit
@@ -77,6 +77,20 @@ def test_notes_that_are_to_be_copied_come_back_too(jens, anne, way_back):
     jens.outlook.remove(jens.card("Anne Holm")["id"])
     way_back(jens, anne)
     assert jens.card("Anne Holm")["personalNotes"] == NOTES
+    assert quiet(jens)
+
+
+def test_notes_of_whom_an_edit_in_outlook_brings_back_from_the_trash_go_there_with_the_next_sync(jens, anne):
+    jens.change(sync_notes=True)
+    jens.sync()
+    jens.change(sync_notes=False)
+    edit(anne, notes=f"{NOTES} still")
+    Contact.objects.get(pk=anne.pk).trash(by=None)
+    jens.outlook.edit(jens.card("Anne Holm")["id"], jobTitle="Back again")
+    jens.change(sync_notes=True)
+    settle(jens)
+    assert not Contact.objects.get(pk=anne.pk).is_trashed
+    assert jens.card("Anne Holm")["personalNotes"] == f"{NOTES} still"
     assert quiet(jens)
 
 

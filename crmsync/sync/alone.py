@@ -10,7 +10,7 @@ from contacts.models import Contact
 from crmsync.sync.choices import Action, Cause, Decision, Kind, LinkState, Reason, Side, Step
 from crmsync.sync.fields import EMAILS, ContactFields, complete
 from crmsync.sync.mapping import CATEGORY, categories_of, contact_fields, is_email, split_name, stamped
-from crmsync.sync.matching import Match, is_coming, match
+from crmsync.sync.matching import Coming, Match, match
 from crmsync.sync.mirror import INTRINSIC
 from crmsync.sync.models import ContactLink, SyncChange
 from crmsync.sync.plan import Rules, Write, plan
@@ -30,7 +30,7 @@ def plan_items(work: Work) -> None:
     sheet = Sheet(work)
     # What is being created may be the very item; it is not brought in as new before that is known.
     is_unclear = work.links.filter(state=LinkState.CREATING).exists()
-    coming: dict[str, set[str]] = {}
+    coming = Coming()
     for chunk in chunks(items):
         for link, found in match(work, chunk):
             if found.contact is not None or found.reason or not is_unclear:
@@ -43,9 +43,10 @@ def plan_intrinsic(work: Work) -> None:
     """Journal, once each, the items that can never enter as they stand; the mirror has noted why."""
     journalled = SyncChange.objects.filter(link=OuterRef("pk"), action=Action.SKIP, reason=OuterRef("problem"))
     journalled = journalled.exclude(run__kind=Kind.PREVIEW)
-    # What began before that is in no journal any more.
-    oldest = timezone.now() - timedelta(days=settings.SYNC_KEEP_CHANGES_DAYS)
-    intrinsic = work.links.filter(state=LinkState.SEEN, problem__in=INTRINSIC, problem_since__gte=oldest)
+    intrinsic = work.links.filter(state=LinkState.SEEN, problem__in=INTRINSIC)
+    if last := work.setup.last_sync_at:  # what it told long ago is in no journal any more
+        kept = timezone.now() - timedelta(days=settings.SYNC_KEEP_CHANGES_DAYS)
+        intrinsic = intrinsic.filter(problem_since__gte=min(kept, last))
     sheet = Sheet(work)
     for chunk in chunks(intrinsic.exclude(Exists(journalled))):
         for link in chunk:
@@ -55,8 +56,8 @@ def plan_intrinsic(work: Work) -> None:
         sheet.flush()
 
 
-def plan_item(sheet: Sheet, link: ContactLink, found: Match, coming: dict[str, set[str]]) -> None:
-    """Pair the item, bring it into the CRM or say why not. `coming`, who comes in by now, is `is_coming`'s."""
+def plan_item(sheet: Sheet, link: ContactLink, found: Match, coming: Coming) -> None:
+    """Pair the item, bring it into the CRM, where it joins those that are `coming`, or say why not."""
     if found.contact is not None:
         pair(sheet, link, found.contact)
         return
@@ -66,9 +67,10 @@ def plan_item(sheet: Sheet, link: ContactLink, found: Match, coming: dict[str, s
         link.dirty = bool(found.reason) and reason != Reason.NOT_WANTED
         sheet.leave_out(reason, found.detail, side=Side.CRM, link=link)
         return
-    if is_coming(link, coming):
+    if coming.has(link):
         sheet.leave_out(Reason.DUPLICATE, side=Side.CRM, link=link)
         return
+    coming.add(link)
     values = complete(link.outlook or {}) | name_in_one_piece(link)
     # Notes go from the CRM to Outlook only: a person's own notes stay their own.
     fields = {name: ["", value] for name, value in values.items() if value and name != "notes"}

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from contacts import erasing as crm
@@ -41,7 +41,7 @@ from crmsync.sync.matching import emails_of
 from crmsync.sync.models import ContactLink, SyncChange, SyncRun
 from crmsync.sync.runs import NotReady, close_dead_run, request_run
 from crmsync.sync.sheet import Sheet
-from crmsync.sync.unheard import MAYBE_SENT
+from crmsync.sync.unheard import maybe_sent
 from crmsync.sync.work import PAGE, Work
 from exchange_setup.models import ExchangeSync
 
@@ -89,6 +89,20 @@ class Reach:
     def names(self) -> set[str]:
         """Those that the person has or had, and that none of these others is called."""
         return crm.names_of(self.people) - {other.name.lower() for other in self.others}
+
+    @property
+    def rows_of_others(self) -> QuerySet[SyncChange]:
+        """What the journal says about others who had one of the e-mails for a while; not what a run is yet to do."""
+        found = crm.stands_in("fields", crm.SAID, self.emails) | crm.stands_in("conflicts", IN_CONFLICT, self.emails)
+        return SyncChange.objects.filter(found).exclude(outcome__in=WAITING, run__outcome__in=OPEN)
+
+    @cached_property
+    def unheard(self) -> list[SyncChange]:
+        """Of these, since the last complete sync of their mailbox, writes of which nobody knows whether they were done;
+        the earliest first."""
+        recent = Q(run__setup__last_sync_at=None) | Q(created_at__gt=F("run__setup__last_sync_at"))
+        rows = maybe_sent(self.rows_of_others.filter(recent, action=Action.UPDATE, link__isnull=False))
+        return list(rows.exclude(contact__in=self.people).select_related("run").order_by("pk"))
 
     @property
     def links(self) -> QuerySet[ContactLink]:
@@ -177,7 +191,7 @@ def erase(contact: Contact, *, by: Any) -> Erasure:
 
 def keep_runs_away(reach: Reach) -> list[SyncRun]:
     """See that no run has the person in its memory, nor begins before the end of the transaction: the locks."""
-    setups = {link.setup_id for link in reach.links}
+    setups = {link.setup_id for link in reach.links} | {row.run.setup_id for row in reach.unheard}
     open_runs = list(SyncRun.objects.open().filter(setup__in=setups).select_for_update())
     planned = SyncChange.objects.filter(contact__in=reach.people, outcome__in=WAITING)
     if SyncRun.objects.filter(Q(setup__in=setups) | Q(changes__in=planned), outcome=Outcome.RUNNING).exists():
@@ -216,11 +230,9 @@ def forget_journal(reach: Reach) -> None:
 
 def forget_in_rows_of_others(reach: Reach) -> None:
     """Take the e-mails out of rows about others who had them for a while, by a merge perhaps; a plan stays whole."""
-    found = crm.stands_in("fields", crm.SAID, reach.emails) | crm.stands_in("conflicts", IN_CONFLICT, reach.emails)
-    others = SyncChange.objects.filter(found).exclude(outcome__in=WAITING, run__outcome__in=OPEN)
-    rows = list(others.select_related("link__setup"))
+    agree_on_unheard(reach)
+    rows = list(reach.rows_of_others)
     for row in rows:
-        agree_on_unheard(row, reach.emails)
         row.fields = {name: said for name, said in row.fields.items() if not crm.tells(name, said, reach.emails)}
         row.conflicts = {
             name: said for name, said in row.conflicts.items() if not crm.tells(name, said.values(), reach.emails)
@@ -228,18 +240,17 @@ def forget_in_rows_of_others(reach: Reach) -> None:
     SyncChange.objects.bulk_update(rows, ["fields", "conflicts"], batch_size=PAGE)
 
 
-def agree_on_unheard(row: SyncChange, emails: set[str]) -> None:
+def agree_on_unheard(reach: Reach) -> None:
     """Have the sides agree on e-mails that a write may have brought to somebody else's item unheard, while its row
     tells that they were ours. They would come into the CRM as the item's owner's."""
-    link, fields = row.link, row.fields.items()
-    written = {name: said[1] for name, said in fields if crm.tells(name, said[1:], emails)}
-    may_be_there = row.action == Action.UPDATE and row.sent_at is not None and row.outcome in MAYBE_SENT
-    if link is None or not written or not may_be_there or row.created_at < (link.setup.last_sync_at or row.created_at):
-        return
-    link.base_crm = filled({**complete(link.base_crm), **written})
-    link.base_outlook = filled({**complete(link.base_outlook), **written})
-    link.fingerprint, link.missing = fingerprint(complete(link.base_outlook)), True  # so that it is asked for
-    link.save(update_fields=["base_crm", "base_outlook", "fingerprint", "missing"])
+    links = ContactLink.objects.select_for_update().in_bulk({row.link_id for row in reach.unheard})
+    for row in reach.unheard:
+        if link := links.get(row.link_id):
+            written = {name: said[1] for name, said in row.fields.items() if crm.tells(name, said[1:], reach.emails)}
+            link.base_crm = filled({**complete(link.base_crm), **written})
+            link.base_outlook = filled({**complete(link.base_outlook), **written})
+            link.fingerprint, link.missing = fingerprint(complete(link.base_outlook)), True  # so that it is asked for
+    ContactLink.objects.bulk_update(links.values(), ["base_crm", "base_outlook", "fingerprint", "missing"], PAGE)
 
 
 def forget_differences(reach: Reach) -> None:

@@ -16,6 +16,7 @@ from exchange_setup.graph.properties import MARKER, PERSONAL_HOME_PAGE, SENSITIV
 
 CATEGORY = "CRM"
 PRIVATE = {"1", "2"}  # MAPI's PidTagSensitivity: personal, private
+MARKED_PRIVATE = "2"
 RAW = ("emailAddresses", "businessPhones", "homePhones", "businessAddress", "categories")
 PARTS = {field.slot.property for field in FIELDS} | {"id", "displayName", "parentFolderId"}
 COLUMNS = {column.name: column for column in Contact._meta.concrete_fields}

@@ -153,21 +153,31 @@ def among(link: ContactLink, people: list[Contact], known: Known, is_oldest: boo
     return Match(contact)
 
 
-def is_coming(link: ContactLink, coming: dict[str, set[str]]) -> bool:
-    """Whether an item before this one, which the plan has new in the CRM, is the same person by the rules for contacts.
+class Coming:
+    """Items that the plan has new in the CRM: another one may be the same person, by the rules for contacts.
 
-    `coming` are the names of such items by e-mail; where it is nobody of them, this one joins.
+    Only hashes of their e-mails and names are kept, for there may be a hundred thousand.
     """
-    name, emails = " ".join(link.outlook_name.split()).casefold(), emails_of(link)
-    if link.email in coming or any(name in coming.get(email, ()) for email in emails):
-        return True
-    for email in emails:
-        coming.setdefault(email, set()).add(name)
-    return False
+
+    def __init__(self) -> None:
+        self._seen: set[int] = set()
+
+    def has(self, link: ContactLink) -> bool:
+        """Whether one of them has the item's first e-mail in any place, or another one and its name."""
+        name = folded(link.outlook_name)
+        return hash(link.email) in self._seen or any(hash((email, name)) in self._seen for email in emails_of(link))
+
+    def add(self, link: ContactLink) -> None:
+        name = folded(link.outlook_name)
+        self._seen.update(key for email in emails_of(link) for key in (hash(email), hash((email, name))))
 
 
 def alike(one: str, other: str) -> bool:
-    return " ".join(one.split()).casefold() == " ".join(other.split()).casefold()
+    return folded(one) == folded(other)
+
+
+def folded(name: str) -> str:
+    return " ".join(name.split()).casefold()
 
 
 def numbers(contacts: Iterable[Contact]) -> str:

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from crmsync.sync.choices import LinkState, Reason, Step
 from crmsync.sync.fields import BY_NAME, complete, filled, fingerprint
-from crmsync.sync.mapping import PRIVATE, OutlookItem, read_fields, read_whole
+from crmsync.sync.mapping import MARKED_PRIVATE, PRIVATE, OutlookItem, read_fields, read_whole
 from crmsync.sync.models import ContactLink
 from crmsync.sync.slots import Broken, Json
 from crmsync.sync.work import Work, chunks, store
@@ -122,7 +122,7 @@ def take_in_row(link: ContactLink, item: Json, generation: int) -> None:
     """Note what the delta says of an item; its extended properties, which the delta leaves out, are read afterwards."""
     link.generation = generation
     fax = (link.outlook if link.outlook is not None else link.base_outlook).get("fax", "")
-    known = {FAX: fax, SENSITIVITY: max(PRIVATE) if link.private else ""}
+    known = {FAX: fax, SENSITIVITY: MARKED_PRIVATE if link.private else ""}
     try:
         take_in(link, read_whole({**item, **extended_by(known)}))
     except Broken as error:

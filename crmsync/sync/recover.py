@@ -50,6 +50,12 @@ def look_after(work: Work, link: ContactLink, answer: dict[str, Any] | ItemError
         link.save(update_fields=LINK_COLUMNS)
 
 
+def is_written_again(link: ContactLink) -> bool:
+    """Whether somebody has been at the item since it was made; within a second that is Exchange itself."""
+    created, modified = link.outlook_created_at, link.outlook_modified_at
+    return bool(created and modified and modified - created > timedelta(seconds=1))
+
+
 def adopt(work: Work, link: ContactLink, item: dict[str, Any]) -> None:
     """Make the found item the link's own. Its base is what we sent: what differs now is the user's edit since."""
     work.links.filter(outlook_id=item["id"], state=LinkState.SEEN).delete()
@@ -63,7 +69,7 @@ def adopt(work: Work, link: ContactLink, item: dict[str, Any]) -> None:
     except Broken:
         link.change_key = ""
     # Where it was written again the user has been at it already: made by us, but no version of it is ours alone.
-    is_as_made = link.outlook is None and link.outlook_modified_at == link.outlook_created_at
+    is_as_made = link.outlook is None and not is_written_again(link)
     link.own_key = (link.change_key if is_as_made else "") or str(link.marker)
     link.missing = True  # as with any item that we created
     link.save(update_fields=[*LINK_COLUMNS, "private"])

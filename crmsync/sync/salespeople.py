@@ -54,4 +54,5 @@ def renamed(at: datetime) -> str:
 def note_planned(setup: ExchangeSync, since: datetime) -> None:
     """Store that all was planned with the settings of `setup`, unless somebody has got another name since `since`."""
     later = Q(planned_with__startswith=RENAMED, planned_with__gte=renamed(since))
-    ExchangeSync.objects.filter(pk=setup.pk).exclude(later).update(planned_with=setup.settings_fingerprint())
+    same = ExchangeSync.objects.filter(pk=setup.pk, folder_id=setup.folder_id, mailbox=setup.mailbox)
+    same.exclude(later).update(planned_with=setup.settings_fingerprint())

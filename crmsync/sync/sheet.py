@@ -82,8 +82,12 @@ class Sheet:
         contact: Contact | None = None,
         conflicts: tuple[Conflict, ...] = (),
     ) -> None:
-        """Note on the link why it is left out, and journal it when that is news."""
-        if link.note_problem(reason, detail) and reason:
+        """Note on the link why it is left out, and journal it when that is news.
+
+        That the contact for which an item is left out has got its number is none.
+        """
+        is_known = link.problem == reason and not link.problem_detail
+        if link.note_problem(reason, detail) and reason and not is_known:
             self.skip(reason, detail, side=side, link=link, contact=contact, conflicts=conflicts)
         self.touch(link)
 

@@ -22,6 +22,7 @@ from crmsync.sync.units import whose
 from crmsync.sync.work import PAGE, Work, chunks
 
 DONE = Q(outcome=ChangeOutcome.DONE) & ~Q(action=Action.SKIP)
+REMOVED = (Side.OUTLOOK, Action.DELETE)
 WROTE = DONE & ~Q(action=Action.UNLINK) & ~Q(cause__in=FOR_GOOD)
 
 
@@ -97,7 +98,8 @@ def look_up(work: Work, changes: list[SyncChange]) -> Known:
     items = {change.outlook_id for change in changes if change.outlook_id}
     links = list(work.links.filter(Q(outlook_id__in=items) | Q(contact__in=ids)))
     contacts = Contact.objects.in_bulk(ids)
-    twins = look_for_twins(work, contacts.values())
+    made_again = [change.contact_id for change in changes if (change.side, change.action) == REMOVED]
+    twins = look_for_twins(work, [contacts[pk] for pk in made_again if pk in contacts])
     paired = SyncChange.objects.filter(contact__in=ids, action=Action.LINK, outcome=ChangeOutcome.DONE)
     undone = SyncChange.objects.filter(undoes__in=changes, outcome=ChangeOutcome.DONE)
     return Known(
@@ -105,7 +107,7 @@ def look_up(work: Work, changes: list[SyncChange]) -> Known:
         items={link.outlook_id: link for link in links if link.outlook_id},
         own={link.contact_id: link for link in links if link.contact_id},
         never=set(work.never().filter(contact__in=ids).values_list("contact_id", flat=True)),
-        twins={pk: twins.why_not(contact) for pk, contact in contacts.items()},
+        twins={pk: twins.why_not(contacts[pk]) for pk in made_again if pk in contacts},
         elsewhere=set(paired.exclude(run__setup=work.setup).values_list("contact_id", flat=True)),
         survivors=set(Contact.objects.filter(merged_into__in=ids).values_list("merged_into_id", flat=True)),
         undone=set(undone.values_list("undoes_id", flat=True)),

@@ -25,7 +25,7 @@ from crmsync.sync.undone import take_out
 from crmsync.sync.units import LIVE
 from crmsync.sync.work import Work, chunks, store
 
-MAYBE_SENT = (ChangeOutcome.PLANNED, ChangeOutcome.STALE)
+MAYBE_DONE = (ChangeOutcome.PLANNED, ChangeOutcome.STALE)
 
 
 def note_unheard(work: Work) -> None:
@@ -61,10 +61,15 @@ def unheard_of(work: Work) -> QuerySet[SyncChange]:
     removed = Q(action=Action.DELETE, link__state=LinkState.LINKED, link__gone=True)
     rows = SyncChange.objects.filter(
         written | paired | removed, Q(created_at__gt=since) if since else Q(), link__setup=work.setup,
-        sent_at__isnull=False, side=Side.OUTLOOK, link__missing=False, contact__isnull=False, outcome__in=MAYBE_SENT,
+        link__missing=False, contact__isnull=False,
     )  # fmt: skip
-    rows = rows.exclude(run__kind=Kind.PREVIEW).exclude(run__outcome=Outcome.REJECTED).exclude(reason__in=LEFT)
-    return rows.select_related("link", "contact")
+    return maybe_sent(rows).select_related("link", "contact")
+
+
+def maybe_sent(rows: QuerySet[SyncChange]) -> QuerySet[SyncChange]:
+    """Those of `rows` that Outlook was sent, or may have been, and that nobody has heard to be done."""
+    rows = rows.filter(side=Side.OUTLOOK, sent_at__isnull=False, outcome__in=MAYBE_DONE)
+    return rows.exclude(run__kind=Kind.PREVIEW).exclude(run__outcome=Outcome.REJECTED).exclude(reason__in=LEFT)
 
 
 def pairs_to_be(work: Work, rows: list[SyncChange]) -> set[int]:
