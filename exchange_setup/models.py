@@ -153,7 +153,8 @@ class ExchangeSync(SyncSettings):
         max_length=64,
         blank=True,
         editable=False,
-        help_text="Fingerprint of the filter and rules of the last complete run.",
+        help_text="Fingerprint of the settings that the last complete run planned with, or when somebody whom the "
+        "filter may name got another name since.",
     )
     mirrored_folder_id = models.CharField(
         max_length=512, blank=True, editable=False, help_text="The folder that the links mirror."
