@@ -1,7 +1,6 @@
 """The activity log, the run page and the decisions about a run."""
 
 import re
-from datetime import timedelta
 
 import pytest
 from django.db import connection
@@ -122,30 +121,6 @@ def test_after_a_sync_that_did_nothing_the_next_thing_is_to_close_the_dialog(min
     assert 'btn-primary" id="run-close"' in foot and "See every change" not in foot
     foot = text(mine.get(f"/sync/runs/{busy.pk}/progress/")).partition('id="run-foot"')[2]
     assert 'btn" id="run-close"' in foot and "See every change" in foot
-
-
-@pytest.mark.parametrize("kind", ["undo", "removal"])
-def test_the_dialog_of_a_held_undo_or_removal_without_counts_leads_to_its_decision(mine, setup, kind):
-    held = RunFactory(setup=setup, kind=kind, outcome="held")
-    foot = text(mine.get(f"/sync/runs/{held.pk}/progress/")).partition('id="run-foot"')[2]
-    assert "Look and decide" in foot and 'btn" id="run-close"' in foot
-
-
-def test_the_log_says_how_long_a_run_took_from_a_second_on(mine, setup):
-    began = timezone.now()
-    for outcome, seconds in (("held", None), ("done", 0.04), ("done", 4)):
-        ended = None if seconds is None else began + timedelta(seconds=seconds)
-        RunFactory(setup=setup, outcome=outcome, started_at=began, finished_at=ended)
-    cells = re.findall(r'<td class="number[^>]*>(.*?)</td>', text(mine.get("/sync/")))
-    assert cells == ["4.0\u00a0s", *['<span class="muted">–</span>'] * 2]
-
-
-def test_the_log_says_which_run_was_undone(mine, setup):
-    undone, in_part = (ChangeFactory(run__setup=setup) for _ in range(2))
-    RunFactory(setup=setup, kind="undo", undoes=undone.run)
-    RunFactory(setup=setup, kind="undo", undoes=in_part.run, undoes_only=in_part.pk)
-    rows = text(mine.get("/sync/")).split("</tr>")
-    assert [f'/sync/runs/{undone.run.pk}/"' in row for row in rows if "Was undone" in row] == [True]
 
 
 def test_a_meaningless_page_key_shows_the_first_page(mine, setup):
