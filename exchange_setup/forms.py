@@ -10,9 +10,11 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.forms.boundfield import BoundField
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from exchange_setup.graph.client import Folder
 from exchange_setup.models import LAST_STEP, RULES, ExchangeSync, RemovedRule
+from exchange_setup.rules import ConflictRule
 
 NEW_FOLDER = "new"
 SHORTEST, LONGEST = 5, 1440  # minutes
@@ -120,6 +122,11 @@ SENTENCES = [
 ]  # fmt: skip
 
 IN_SHORT: dict[str, dict[Any, Text]] = {  # what most people ask of the rules, in the words of each choice
+    "conflict_rule": {
+        ConflictRule.CRM: pgettext_lazy("the rules in one line", "the CRM wins"),
+        ConflictRule.OUTLOOK: pgettext_lazy("the rules in one line", "Outlook wins"),
+        ConflictRule.ASK: _("you are asked"),
+    },
     "removed_rule": {
         RemovedRule.STAY_OUT: _("deleted contacts stay out"),
         RemovedRule.PUT_BACK: _("deleted contacts are put back"),
@@ -166,9 +173,14 @@ class RulesForm(forms.ModelForm):
         return [self[rule.field] for rule in SENTENCES]
 
 
-def suggests_schedule(setup: ExchangeSync) -> bool:
-    """Whether the box for an automatic sync is ticked though nobody, the organisation neither, has said so yet."""
+def awaits_schedule(setup: ExchangeSync) -> bool:
+    """Whether it syncs by hand only because the user has not come to the schedule, nor the organisation set one."""
     return not setup.auto_sync and setup.steps_done < LAST_STEP and not setup.organisation.is_stored
+
+
+def suggests_schedule(setup: ExchangeSync) -> bool:
+    """Whether the box for an automatic sync is ticked though nobody has said so: at the step that comes next."""
+    return awaits_schedule(setup) and setup.steps_done == LAST_STEP - 1
 
 
 class ScheduleForm(forms.ModelForm):

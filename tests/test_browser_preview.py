@@ -61,6 +61,12 @@ def test_a_held_sync_is_said_on_every_page_and_decided_cause_by_cause(
     assert jens.sync()["outcome"] == "held"
     page = enter(jens.setup.user)
     page.goto("/contacts/")
+    carla = Contact.objects.get(first_name="Carla")
+    for path in (carla.get_absolute_url(), f"/sync/contacts/{carla.number}/why/"):
+        page.goto(path)
+        expect(page.get_by_text("waits for your decision").nth(1)).to_be_visible()
+        expect(page.get_by_role("link", name="Look and decide")).to_have_count(1)
+    expect(page.locator(".why-remedy")).to_be_hidden()  # it would be an empty line
     page.get_by_role("main").get_by_role("link", name="Look and decide").click()
 
     expect(page.get_by_text("2 contacts would be removed from your Outlook.").first).to_be_visible()

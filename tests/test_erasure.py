@@ -18,7 +18,7 @@ from crmsync.sync.engine import perform
 from crmsync.sync.erasing import StillRunning, erase
 from crmsync.sync.erasures import CopyOutcome, ErasedCopy, Erasure
 from crmsync.sync.models import ContactLink, SyncChange, SyncRun
-from crmsync.sync.runs import request_run
+from crmsync.sync.runs import approve, reject, request_run
 from exchange_setup.models import ExchangeSync
 from tests.compare import quiet
 from tests.crash import Reaper, time_passes
@@ -189,6 +189,31 @@ def test_a_mailbox_out_of_reach_is_listed_until_it_is_done(jens: Salesperson, mi
     mia.setup.enable()
     mia.sync()
     assert erasure.pending == 0 and mia.names() == []
+
+
+@pytest.mark.parametrize("word", [approve, reject])
+def test_a_copy_whose_sync_is_held_goes_after_the_decision_whatever_it_is(
+    jens: Salesperson, ada: Contact, admin: Client, settings: Any, word: Any
+) -> None:
+    others = PersonFactory.create_batch(3)
+    jens.sync()
+    for contact in others:
+        contact.trash(by=None)
+    settings.SYNC_DELETE_LIMIT = 2
+    assert jens.sync()["outcome"] == "held"
+    erasure = do_erase(ada)
+    said = f"waits for {jens.setup.user}&#x27;s decision. It goes after that"
+    assert said in admin.get(erasure.get_absolute_url()).text and "after that" in erasure.copies.get().waits_for
+    run = SyncRun.objects.get(outcome=Outcome.HELD)
+    word(run, jens.setup.user)
+    if SyncRun.objects.open().exists():
+        go_on(jens)
+    copy = erasure.copies.get()
+    if copy.is_pending:
+        assert "with the next sync" in copy.waits_for
+        settings.SYNC_DELETE_LIMIT = 50
+        jens.sync()
+    assert erasure.pending == 0 and "Ada Lovelace" not in jens.names()
 
 
 def test_what_is_gone_already_or_edited_at_the_last_moment_comes_right(

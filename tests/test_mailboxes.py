@@ -9,8 +9,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from crmsync.sync.advice import happened
 from crmsync.sync.choices import Kind, LinkState, Outcome
 from crmsync.sync.models import SyncRun
+from crmsync.sync.reasons import TROUBLES
 from crmsync.users.models import User
 from exchange_setup.models import ExchangeSync, MailboxSignIn
 from tests.connect import connected_setup
@@ -201,6 +203,24 @@ def test_the_page_says_why_it_is_as_it_is(
     if run is not None:
         RunFactory(setup=setup, **run)
     assert words in admin.get(page_of(setup)).context["mailbox"].row.why
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        ("unreachable", "Microsoft 365 could not be reached. Nothing was changed."),
+        ("quota_full", "The mailbox is full. Nothing was changed."),
+        ("needs_sign_in", "Microsoft 365 does not accept the sign-in to this mailbox. Nothing was changed."),
+    ],
+)
+def test_a_failed_run_is_listed_with_its_cause(admin: Client, setup: ExchangeSync, error: str, words: str) -> None:
+    RunFactory(setup=setup, outcome="failed", error=error)
+    assert f"<td>{words}</td>" in admin.get(page_of(setup)).text
+
+
+def test_no_cause_of_a_failure_speaks_to_the_user_when_an_administrator_reads_it() -> None:
+    said = [str(happened(SyncRun(error=error))) for error in TROUBLES]
+    assert not [text for text in said if "you" in text.lower()]
 
 
 def test_a_user_without_a_setup_gets_one_from_their_page(admin: Client) -> None:

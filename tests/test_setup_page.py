@@ -2,6 +2,7 @@
 
 import pytest
 from django.test import Client
+from django.utils import translation
 
 from exchange_setup.models import ExchangeSync, MailboxSignIn, Trouble
 from exchange_setup.views.page import rules_summary
@@ -148,18 +149,29 @@ def test_a_finished_setup_is_five_lines(setup: ExchangeSync, client: Client) -> 
     ]
 
 
-def test_the_schedule_says_what_is_so_until_it_is_saved_and_that_the_tick_is_a_suggestion(anna, client: Client) -> None:
+def test_the_tick_at_the_schedule_is_a_suggestion_and_only_for_who_comes_to_it_next(anna, client: Client) -> None:
     def said() -> tuple[str, bool, bool]:
         answer = client.get("/exchange-setup/")
         ticked = bool(answer.context["schedule_form"]["auto_sync"].value())
         return str(answer.context["steps"][4].summary), ticked, "What we suggest" in answer.content.decode()
 
-    assert said() == ("By hand until you save this", True, True)
-    client.post("/exchange-setup/schedule/", {"auto_sync": "on", "interval_minutes": "15"})
+    by_hand = {"interval_minutes": "15"}
+    assert said() == ("By hand, until you choose a schedule", False, False)
+    client.post("/exchange-setup/schedule/", by_hand)  # before the other steps
+    assert said() == ("By hand, until you choose a schedule", False, False)
+    for path, data in [("folder", {"name": "Customers"}), ("filter", {}), ("rules", rules_data())]:
+        client.post(f"/exchange-setup/{path}/", data)
+    assert said() == ("By hand, until you choose a schedule", True, True)
+    client.post("/exchange-setup/schedule/", {"auto_sync": "on"} | by_hand)
     assert said() == ("Every 15 minutes", True, False)
-    client.post("/exchange-setup/schedule/", {"interval_minutes": "15"})
-    ExchangeSync.objects.update(steps_done=5)
+    client.post("/exchange-setup/schedule/", by_hand)
     assert said() == ("By hand only", False, False)
+
+
+def test_the_line_of_the_rules_names_the_winner_first_in_danish_too() -> None:
+    with translation.override("da"):
+        lines = [str(rules_summary(ExchangeSync(conflict_rule=value))) for value in ("crm", "outlook", "ask")]
+    assert [line.partition(";")[0] for line in lines] == ["CRM vinder", "Outlook vinder", "Du bliver spurgt"]
 
 
 @pytest.mark.parametrize("name", ["conflict_rule", "removed_rule", "sync_notes"])

@@ -114,6 +114,19 @@ def test_a_toast_covers_no_button(shell: Page, width: int) -> None:
         assert shell.evaluate(COVERED) == [], path
 
 
+MIDDLES = """card => [...card.querySelectorAll(":scope > *")].map((part) => part.getBoundingClientRect())
+  .map((box) => (box.top + box.bottom) / 2)"""
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_the_parts_of_a_toast_of_one_line_stand_in_its_middle(shell: Page, width: int) -> None:
+    shell.set_viewport_size({"width": width, "height": 700})
+    shell.goto("/contacts/")
+    shell.evaluate(SAY, "Saved.")
+    middles = shell.locator(".toast-card").evaluate(MIDDLES)
+    assert len(middles) == 3 and max(middles) - min(middles) <= 1, middles
+
+
 @pytest.mark.parametrize("language", ["en", "da"])
 def test_the_chip_is_read_to_its_end_on_a_narrow_screen(
     shell: Page, anna: User, served: str, settings: Any, language: str

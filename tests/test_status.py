@@ -239,6 +239,7 @@ def test_metrics_count_what_has_ended_and_never_less(admin: Client, settings: An
     assert tally(now + timedelta(minutes=4)) == 0
     SyncRun.objects.filter(outcome="done").delete()
 
+    assert "without the time in which they waited for a decision" in admin.get("/metrics").text
     told = samples(admin)
     assert told['crmsync_runs_total{kind="sync",outcome="done"}'] == 1
     assert told['crmsync_runs_total{kind="sync",outcome="failed"}'] == 1

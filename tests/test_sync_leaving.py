@@ -1,5 +1,6 @@
 """Disconnecting: what stays in Outlook, what goes, and that connecting again goes on without a duplicate."""
 
+import re
 import time
 from typing import Any
 
@@ -55,11 +56,25 @@ def test_every_page_counts_only_what_is_still_in_the_folder(browser: Client, jen
     assert jens.sync()["outcome"] == Outcome.HELD
     assert browser.get("/").context["home"].linked == 0
     page = browser.get("/sync/disconnect/").content.decode()
-    assert "None of them is in the folder now." in page and "0 contacts" not in page
+    assert "is in your Outlook now, so nothing becomes of them there." in page and "0 contacts" not in page
+    assert "What becomes" not in page and 'type="radio"' not in page
+    close = f"/sync/mailboxes/{jens.setup.user_id}/close/"
     browser.force_login(AdministratorFactory())
+    page = browser.get(close).content.decode()
+    assert f"is in the Outlook of {jens.setup.user} now, so" in page and 'type="radio"' not in page
     (row,) = (row for row in browser.get("/sync/mailboxes/").context["listing"].rows if row.setup)
     assert row.linked == 0
     assert row.result.startswith("Held")
+
+
+def test_with_nothing_in_the_folder_there_is_nothing_to_choose(browser: Client, jens: Salesperson) -> None:
+    jens.sync()
+    page = browser.get("/sync/disconnect/").text
+    sent = dict(re.findall(r'name="(contacts|count)" value="(\w*)"', page))
+    assert sent == {"contacts": "keep"}
+    browser.post("/sync/disconnect/", sent)
+    jens.setup.refresh_from_db()
+    assert not jens.setup.enabled
 
 
 def test_only_what_the_crm_put_there_and_nobody_has_changed_since_is_removed(browser: Client, jens: Salesperson):

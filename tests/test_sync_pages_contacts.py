@@ -143,6 +143,16 @@ def test_everything_left_out_is_listed_with_its_reason_and_what_to_do(mine, setu
     assert "Grandma" in page and "take the mark off in Outlook" in page and "Stranger" not in page
 
 
+@pytest.mark.parametrize("kind", ["sync", "undo"])
+def test_while_a_sync_is_held_the_list_does_not_claim_to_be_all_that_is_missing(mine, setup, kind):
+    RunFactory(setup=setup, kind=kind, outcome="held")
+    assert ("Everything that belongs on both sides is there" in text(mine.get("/sync/left-out/"))) == (kind == "undo")
+    LinkFactory.create_batch(2, setup=setup, problem="no_email")
+    page = text(mine.get("/sync/left-out/"))
+    assert ("2 contacts that are not, or not completely, on both sides" in page) == (kind == "undo")
+    assert ("reasons of their own; those of the sync that is held come on top" in page) == (kind == "sync")
+
+
 def test_left_out_can_be_narrowed_to_one_reason(mine, setup):
     LinkFactory.create_batch(3, setup=setup, problem="no_email")
     wanted = LinkFactory(setup=setup, problem="company_not_found")

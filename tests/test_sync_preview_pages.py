@@ -257,7 +257,8 @@ def test_while_a_sync_is_held_it_leads_to_that_decision_instead_of_applying(mine
     held = RunFactory(setup=setup, kind="sync", outcome="held")
     shown = text(page(mine, preview))
     assert "This can be applied once you have decided" in shown and "Another sync has run since" not in shown
-    assert f'<a class="btn" href="{held.get_absolute_url()}">Look and decide' in shown and ">Apply<" not in shown
+    assert f'<a class="btn is-in-banner" href="{held.get_absolute_url()}">Look and decide' in shown
+    assert ">Apply<" not in shown
     assert "would be removed" not in shown and 'name="agreed"' not in shown
     apply(mine, preview)
     assert SyncRun.objects.count() == 2

@@ -1,4 +1,7 @@
-"""The dialog over an open run: it bears that run's name, and says truly what was not done because of it."""
+"""What a run is called and what is said of it: in its dialog, on its page and in the list of runs."""
+
+import re
+from datetime import timedelta
 
 import pytest
 from django.utils import timezone
@@ -79,3 +82,27 @@ def test_an_undo_leaves_alone_what_a_sync_leaves_out(mine, setup):
     other = RunFactory(setup=setup, counts={"skipped": 1})
     ChangeFactory(run=other, **skipped | {"reason": "no_email"})
     assert "Left out" in text(mine.get(f"/sync/runs/{other.pk}/?tab=left-out"))
+
+
+@pytest.mark.parametrize("kind", ["undo", "removal"])
+def test_the_dialog_of_a_held_undo_or_removal_without_counts_leads_to_its_decision(mine, setup, kind):
+    held = RunFactory(setup=setup, kind=kind, outcome="held")
+    foot = text(mine.get(f"/sync/runs/{held.pk}/progress/")).partition('id="run-foot"')[2]
+    assert "Look and decide" in foot and 'btn" id="run-close"' in foot
+
+
+def test_the_log_says_how_long_a_run_took_from_a_second_on(mine, setup):
+    began = timezone.now()
+    for outcome, seconds in (("held", None), ("done", 0.04), ("done", 4)):
+        ended = None if seconds is None else began + timedelta(seconds=seconds)
+        RunFactory(setup=setup, outcome=outcome, started_at=began, finished_at=ended)
+    cells = re.findall(r'<td class="number[^>]*>(.*?)</td>', text(mine.get("/sync/")))
+    assert cells == ["4.0 s", *['<span class="muted">–</span>'] * 2]
+
+
+def test_the_log_says_which_run_was_undone(mine, setup):
+    undone, in_part = (ChangeFactory(run__setup=setup) for _ in range(2))
+    RunFactory(setup=setup, kind="undo", undoes=undone.run)
+    RunFactory(setup=setup, kind="undo", undoes=in_part.run, undoes_only=in_part.pk)
+    rows = text(mine.get("/sync/")).split("</tr>")
+    assert [f'/sync/runs/{undone.run.pk}/"' in row for row in rows if "Was undone" in row] == [True]

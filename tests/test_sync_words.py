@@ -129,6 +129,14 @@ def test_less_than_a_second_is_not_worth_a_word():
     assert words.headline(done) == "12 created in Outlook."
 
 
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("outcome", Outcome)
+@pytest.mark.parametrize("left_out", [0, 1])
+def test_quiet_is_a_sync_alone_that_ended_well_and_did_nothing(kind, outcome, left_out):
+    ended_well = kind in (Kind.SYNC, Kind.FULL) and outcome == Outcome.DONE
+    assert words.is_quiet(run(kind=kind, outcome=outcome, skipped=left_out)) == (ended_well and not left_out)
+
+
 def test_a_failed_run_says_what_it_did_before():
     failed = run(outlook=(40, 0, 0), outcome=Outcome.FAILED, error="throttled")
     assert "Until then: 40 created in Outlook. The next sync does the rest." in words.headline(failed)
@@ -137,7 +145,7 @@ def test_a_failed_run_says_what_it_did_before():
 
 @pytest.mark.parametrize(
     ("span", "text"),
-    [(0.04, "under 0.1 s"), (0.1, "0.1 s"), (4.21, "4.2 s"), (59.9, "59.9 s"), (125, "2 min 5 s"), (3780, "1 h 3 min")],
+    [(0.04, ""), (0.99, ""), (1, "1.0 s"), (4.21, "4.2 s"), (59.9, "59.9 s"), (125, "2 min 5 s"), (3780, "1 h 3 min")],
 )
 def test_durations_read_as_people_say_them(span, text):
     assert duration(timedelta(seconds=span)) == text.replace(" ", "\u00a0")

@@ -6,7 +6,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from crmsync.sync import words
+from crmsync.sync import reasons, words
 from crmsync.sync.health import Health
 from crmsync.sync.models import SyncRun
 from crmsync.sync.runs import NotReady
@@ -49,6 +49,14 @@ ERRORS: dict[str, Text] = {
     "crashed": gettext_lazy("The last sync met a fault of its own. The log has the details."),
 }
 
+HAPPENED: dict[str, Text] = {  # where what the user is told speaks to them
+    Trouble.NEEDS_SIGN_IN: ERRORS[Trouble.NEEDS_SIGN_IN],
+    Trouble.MAILBOX_UNAVAILABLE: gettext_lazy("Microsoft 365 has no mailbox that can be reached here."),
+    Trouble.ACCESS_DENIED: gettext_lazy("Microsoft 365 does not let the CRM into this mailbox."),
+    Trouble.MAILBOX_CHANGED: gettext_lazy("The user card names another mailbox than the one that was synced so far."),
+    Trouble.QUOTA_FULL: gettext_lazy("The mailbox is full."),
+}
+
 NOT_READY: dict[str, Text] = {
     "no_tenant": gettext_lazy("Microsoft 365 is not set up for this CRM yet: its settings name no tenant."),
     "no_mailbox": gettext_lazy("%(user)s has no authentication email yet. Fill it in on the user card."),
@@ -62,6 +70,11 @@ NOT_READY: dict[str, Text] = {
 def refusal(problem: NotReady, user: Any) -> str:
     """Why a sync of `user`'s mailbox cannot start, for the administrator who asked for it."""
     return str(NOT_READY.get(problem.code, problem.message)) % {"user": user}
+
+
+def happened(run: SyncRun) -> Text:
+    """Why a run failed, in a sentence without what to do: it may be long ago."""
+    return HAPPENED.get(run.error) or reasons.trouble(run.error).happened
 
 
 def explain(

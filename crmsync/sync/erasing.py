@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from contacts import erasing as crm
@@ -273,6 +273,12 @@ def ring(setups: Iterable[ExchangeSync]) -> None:
     for setup in setups:
         with suppress(NotReady):
             request_run(setup, kind=Kind.SYNC, trigger=Trigger.SCHEDULE)
+
+
+def copies_of(erasure: Erasure) -> QuerySet[ErasedCopy]:
+    """Its copies, with all at hand that each says of itself. One query."""
+    held = SyncRun.objects.filter(setup=OuterRef("setup"), outcome=Outcome.HELD)
+    return erasure.copies.select_related("setup__user", "run").annotate(is_held_up=Exists(held))
 
 
 def pending_of(setup: ExchangeSync) -> QuerySet[ErasedCopy]:

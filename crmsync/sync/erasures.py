@@ -8,9 +8,11 @@ from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from crmsync.sync.choices import Outcome
 from exchange_setup.models import ExchangeSync, Trouble
 
 
@@ -82,4 +84,12 @@ class ErasedCopy(models.Model):
             return _("The sync is paused. It goes when the sync is resumed, or by hand.")
         if setup.waits_for_first_sync:
             return _("Its user has not let the first sync begin. It goes with that one, or by hand.")
+        if self.is_held_up:
+            held = _("The sync is held and waits for %(user)s's decision. It goes after that, or by hand.")
+            return held % {"user": setup.user}
         return _("It goes with the next sync.")
+
+    @cached_property
+    def is_held_up(self) -> bool:
+        """Whether its mailbox has a run that waits for a decision. One query, or none of `copies_of`."""
+        return bool(self.setup and self.setup.runs.filter(outcome=Outcome.HELD).exists())

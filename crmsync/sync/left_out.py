@@ -5,16 +5,17 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db.models import Count, Exists, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext_lazy
 
 from contacts.models import Contact
 from crmsync.sync import reasons, words
-from crmsync.sync.choices import Decision, LinkState, Reason
+from crmsync.sync.choices import BOTH_WAYS, Decision, LinkState, Outcome, Reason
 from crmsync.sync.decisions import CHOICES, Choice, decidable, free_place, open_conflicts, sight
 from crmsync.sync.diff import Conflict, conflict, readable_detail
-from crmsync.sync.models import ContactLink
+from crmsync.sync.models import ContactLink, SyncRun
 from crmsync.sync.paging import Page, Params
 from crmsync.sync.words import Text
 from exchange_setup.models import ExchangeSync
@@ -142,9 +143,18 @@ class Row:
         return trashed[0] if len(self.named) == 1 and trashed else None
 
 
+def setup_of(user: AbstractBaseUser) -> ExchangeSync | None:
+    """The user's setup, with `is_held`: a sync is held, and what it would change is not on both sides either."""
+    held = SyncRun.objects.filter(setup=OuterRef("pk"), outcome=Outcome.HELD, kind__in=BOTH_WAYS)
+    return ExchangeSync.objects.filter(user=user).annotate(is_held=Exists(held)).first()
+
+
 @dataclass
 class LeftOut:
-    """What the address of the page picks of one setup's contacts that are not, or not completely, on both sides."""
+    """What the address of the page picks of one setup's contacts that are not, or not completely, on both sides.
+
+    `setup` is one of `setup_of`.
+    """
 
     setup: ExchangeSync | None
     params: Params

@@ -233,7 +233,7 @@ def outcome_of(run: SyncRun) -> str:
         case Outcome.DONE:
             return words.result(run)
         case Outcome.FAILED:
-            return _("Failed.") + f" {words.so_far(run)}"
+            return f"{advice.happened(run)} {words.so_far(run)}"
         case Outcome.HELD:
             return _("Held: it waits for a decision.")
     return words.headline(run)

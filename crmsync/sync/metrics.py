@@ -128,7 +128,8 @@ def of_counters() -> Iterator[str]:
     ]
     yield from metric("runs_total", "counter", "Runs that ended.", runs)
     seconds = [(f'{{kind="{kind}"}}', value) for kind, value in items(values, SECONDS)]
-    yield from metric("run_seconds_total", "counter", "Seconds that runs took, from their start to their end.", seconds)
+    told = "Seconds that runs took, without the time in which they waited for a decision."
+    yield from metric("run_seconds_total", "counter", told, seconds)
     requests = values.get(REQUESTS, {}).get("", 0)
     yield from metric("graph_requests_total", "counter", "Requests to Microsoft Graph.", [("", requests)])
     yield from of_latency(values.get(LATENCY, {}), values.get(LATENCY_SUM, {}).get("", 0))

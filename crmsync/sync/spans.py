@@ -5,7 +5,7 @@ from datetime import timedelta
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
-SHORTEST = 0.1  # seconds; whatever is shorter is only said to be so
+SHORTEST = timedelta(seconds=1)  # whatever is shorter is no news
 
 
 def unbroken(text: str) -> str:
@@ -14,12 +14,10 @@ def unbroken(text: str) -> str:
 
 
 def duration(span: timedelta | None) -> str:
-    """'under 0.1 s', '4.2 s', '2 min 5 s' or '1 h 3 min'; '' for a run that has not ended."""
-    if span is None:
+    """'4.2 s', '2 min 5 s' or '1 h 3 min'; '' for less than a second, and for a run that has not ended."""
+    if span is None or span < SHORTEST:
         return ""
     seconds = span.total_seconds()
-    if seconds < SHORTEST:
-        return unbroken(_("under %(seconds)s s") % {"seconds": number_format(SHORTEST, 1)})
     if seconds < 60:
         return unbroken(_("%(seconds)s s") % {"seconds": number_format(seconds, 1)})
     minutes, seconds = divmod(int(seconds), 60)

@@ -19,6 +19,7 @@ from crmsync.sync.models import SyncChange, SyncRun
 from crmsync.sync.paging import Params
 from crmsync.sync.reconsider import losers
 from crmsync.sync.spans import duration
+from crmsync.sync.undo import with_undone_in
 from crmsync.sync.words import Text
 
 # --- One run's changes -----------------------------------------------------------------------------------------------
@@ -187,7 +188,7 @@ class PickedRuns:
     @property
     def runs(self) -> QuerySet[SyncRun]:
         scope = SyncRun.objects.visible_to if self.everybody else SyncRun.objects.mine
-        runs = scope(self.user).select_related("setup__user", "requested_by")
+        runs = with_undone_in(scope(self.user).select_related("setup__user", "requested_by"))
         if self.of_day:
             runs = runs.filter(created_at__gt=timezone.now() - DAY)
         if self.show == "changed":

@@ -29,8 +29,13 @@ WROTE = DONE & ~Q(action=Action.UNLINK) & ~Q(cause__in=FOR_GOOD)
 def with_undo(runs: QuerySet[SyncRun]) -> QuerySet[SyncRun]:
     """`runs`, each with `wrote`, whether it changed anything on record, and `undone_in`, the undo that ended well."""
     wrote = Exists(SyncChange.objects.filter(WROTE, run=OuterRef("pk")))
-    undone_in = SyncRun.objects.filter(undoes=OuterRef("pk"), outcome=Outcome.DONE).values("pk")[:1]
-    return runs.annotate(wrote=wrote, undone_in=Subquery(undone_in))
+    return with_undone_in(runs).annotate(wrote=wrote)
+
+
+def with_undone_in(runs: QuerySet[SyncRun]) -> QuerySet[SyncRun]:
+    """`runs`, each with `undone_in`, the undo of the whole of it that ended well."""
+    undos = SyncRun.objects.filter(undoes=OuterRef("pk"), undoes_only=None, outcome=Outcome.DONE)
+    return runs.annotate(undone_in=Subquery(undos.values("pk")[:1]))
 
 
 def with_undone(changes: QuerySet[SyncChange]) -> QuerySet[SyncChange]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from django.utils.translation import gettext as _
+from django.db.models import Q
 from django.utils.translation import gettext_lazy
 
 from crmsync.sync import reasons, words
@@ -17,7 +17,9 @@ from crmsync.sync.words import Text
 
 # Where the words of the table are too short for reading.
 LABELS: dict[str, Text] = {Explanation.OWN_WAY: gettext_lazy("after an undo, or as Outlook writes it")}
+A_FIELD = gettext_lazy("a field is left out")
 OF_A_FIELD = {Reason.TOO_LONG, Reason.NOT_UNDERSTOOD, Reason.COMPANY_NOT_FOUND, Reason.COMPANY_NOT_UNIQUE}
+WHOLE = ~Q(reason__in=OF_A_FIELD)
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Row:
     def why(self) -> Text:
         """Why both sides differ. A field may be left out of a contact that is in both."""
         if self.difference.reason in OF_A_FIELD:
-            return _("a field is left out")
+            return A_FIELD
         return label(self.difference.explanation)
 
     @property
@@ -68,7 +70,13 @@ class Shown:
             Explanation.LEFT_OUT,
             Explanation.OWN_WAY,
         )
-        return [Group(cause.value, label(cause), found[cause]) for cause in order if found.get(cause)]
+        return [Group(cause.value, self.label(cause), found[cause]) for cause in order if found.get(cause)]
+
+    def label(self, cause: Explanation) -> Text:
+        """The words of a group; where of each contact in it a field is left out, they say so, as its rows do."""
+        if cause == Explanation.LEFT_OUT and not self.run.differences.filter(WHOLE, explanation=cause).exists():
+            return A_FIELD
+        return label(cause)
 
     @property
     def total(self) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 
 from contacts.models import Contact
@@ -51,9 +51,14 @@ def request_verify(setup: ExchangeSync, *, trigger: Trigger, **options: Any) -> 
 
 
 def last_verification(setup: ExchangeSync) -> SyncRun | None:
-    """The last comparison that came to its end; `held_since` says whether a later run is held. One query."""
-    held = setup.runs.filter(outcome=Outcome.HELD, pk__gt=OuterRef("pk"))
-    return setup.runs.filter(kind=Kind.VERIFY, outcome=Outcome.DONE).annotate(held_since=Exists(held)).first()
+    """The last comparison that came to its end, with `held_since`. One query."""
+    return with_held_since(setup.runs.filter(kind=Kind.VERIFY, outcome=Outcome.DONE)).first()
+
+
+def with_held_since(runs: QuerySet[SyncRun]) -> QuerySet[SyncRun]:
+    """`runs`, each with `held_since`, whether a later run of the same mailbox is held."""
+    held = SyncRun.objects.filter(setup=OuterRef("setup"), outcome=Outcome.HELD, pk__gt=OuterRef("pk"))
+    return runs.annotate(held_since=Exists(held))
 
 
 def verify(work: Work) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from django.utils.formats import number_format
@@ -13,6 +12,7 @@ from django.utils.translation import gettext_lazy, ngettext_lazy
 from crmsync.sync import reasons
 from crmsync.sync.choices import LOOKS_ONLY, Action, Cause, ChangeOutcome, Kind, Outcome, Reason, Side, Step
 from crmsync.sync.models import SyncChange, SyncRun
+from crmsync.sync.run_titles import is_sync
 from crmsync.sync.spans import duration
 
 Text = str | Promise
@@ -179,9 +179,14 @@ def so_far(run: SyncRun) -> str:
 
 
 def took(run: SyncRun) -> str:
-    """How long it took, as a sentence; '' for less than a second, which is no news."""
-    is_news = run.duration is not None and run.duration >= timedelta(seconds=1)
-    return f"{duration(run.duration)}." if is_news else ""
+    """How long it took, as a sentence; '' where that is no news."""
+    span = duration(run.duration)
+    return f"{span}." if span else ""
+
+
+def is_quiet(run: SyncRun) -> bool:
+    """Whether it is a sync that came to its end, and there was nothing to do and nothing to say of it."""
+    return run.outcome == Outcome.DONE and is_sync(run) and not changes(run) and not remarks(run)
 
 
 def progress(run: SyncRun) -> str:

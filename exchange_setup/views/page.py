@@ -17,7 +17,7 @@ from django.views.decorators.http import require_safe
 
 from contacts.filter_form import ContactFilterForm
 from contacts.filters import FIELDS
-from exchange_setup.forms import ALWAYS, IN_SHORT, FolderForm, RulesForm, ScheduleForm, suggests_schedule
+from exchange_setup.forms import ALWAYS, IN_SHORT, FolderForm, RulesForm, ScheduleForm, awaits_schedule
 from exchange_setup.mailbox import uses_application_access
 from exchange_setup.models import LAST_STEP, RULES, ExchangeSync, MailboxSignIn, Trouble
 from exchange_setup.validation import Outcome
@@ -169,8 +169,7 @@ def filter_summary(contact_filter: dict[str, str]) -> Text:
 
 def rules_summary(setup: ExchangeSync) -> Text:
     """The rules that most people ask for, as they are set, and how many of all are not the usual ones."""
-    short = [setup.get_conflict_rule_display(), *(words[getattr(setup, name)] for name, words in IN_SHORT.items())]
-    summary = capfirst("; ".join(map(str, short)))
+    summary = capfirst("; ".join(str(words[getattr(setup, name)]) for name, words in IN_SHORT.items()))
     usual = {name: ExchangeSync._meta.get_field(name).default for name in RULES}
     count = sum(getattr(setup, name) != value for name, value in usual.items())
     if not count:
@@ -180,8 +179,8 @@ def rules_summary(setup: ExchangeSync) -> Text:
 
 
 def schedule_summary(setup: ExchangeSync) -> Text:
-    if suggests_schedule(setup):
-        return _("By hand until you save this")
+    if awaits_schedule(setup):
+        return _("By hand, until you choose a schedule")
     if not setup.auto_sync:
         return _("By hand only")
     return gettext("Every %(minutes)s minutes") % {"minutes": setup.interval_minutes}

@@ -54,7 +54,7 @@ def erase(request: HttpRequest, number: str) -> HttpResponse:
 @administrators_only
 def erasure_detail(request: HttpRequest, pk: int) -> HttpResponse:
     erasure = get_object_or_404(Erasure.objects.select_related("requested_by"), pk=pk)
-    context = {"erasure": erasure, "copies": erasure.copies.select_related("setup__user", "run")}
+    context = {"erasure": erasure, "copies": erasing.copies_of(erasure)}
     return render(request, "sync/erasure_detail.html", context)
 
 

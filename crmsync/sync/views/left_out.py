@@ -15,7 +15,7 @@ from django_htmx.http import trigger_client_event
 from crmsync.sync import words
 from crmsync.sync.decisions import Choice, Locked, Outdated, RunAtWork
 from crmsync.sync.forms import ConflictRuleForm, DecisionForm, GroupDecisionForm
-from crmsync.sync.left_out import LeftOut
+from crmsync.sync.left_out import LeftOut, setup_of
 from crmsync.sync.models import ContactLink
 from exchange_setup.models import ExchangeSync
 
@@ -93,6 +93,6 @@ def answer(request: HttpRequest, verb: Callable[[], None], done: str, pk: int = 
 
 def show(request: HttpRequest, decided: int | None = None) -> HttpResponse:
     """The page. The keyboard goes on from the row that was just `decided`; from the top where that were many (0)."""
-    shown = LeftOut(ExchangeSync.objects.filter(user=request.user).first(), request.GET)
+    shown = LeftOut(setup_of(request.user), request.GET)
     focus = shown.focus_after(decided) if decided else 0
     return render(request, "sync/left_out.html", {"left_out": shown, "decided": decided, "focus": focus})

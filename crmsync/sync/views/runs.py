@@ -193,7 +193,7 @@ def run_context(run: SyncRun) -> dict[str, object]:
         "trouble": reasons.trouble(run.error) if run.outcome == Outcome.FAILED else None,
         "passed": passed_by(run) if run.outcome == Outcome.FAILED else None,
         "so_far": words.so_far(run),
-        "is_quiet": is_told and run.kind != Kind.VERIFY and not words.changes(run) and not words.remarks(run),
+        "is_quiet": words.is_quiet(run),
     }
 
 
