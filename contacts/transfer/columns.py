@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from django.utils.translation import get_language
+
 from contacts.transfer import google
 from contacts.transfer.headings import (
     FIELDS,
@@ -13,6 +15,7 @@ from contacts.transfer.headings import (
     OUTLOOK_BY_KEY,
     PRIVATE,
     STREETS,
+    captions,
     guesses,
     key,
     loose,
@@ -105,10 +108,10 @@ def read_header(row: list[str]) -> Columns:
             name = ""
         found.append(Column(heading.strip(), name, KNOWN if name else UNKNOWN))
         taken.add(name)
-    found = guess(found)
-    if origin == OURS and any(column.surety == GUESSED for column in found):
+    complete = guess(found)
+    if origin == OURS and complete != found:
         origin = OTHER
-    return Columns(tuple(found), origin, tuple(doubled))
+    return Columns(tuple(complete), origin, tuple(doubled))
 
 
 def origin_of(keys: list[str]) -> str:
@@ -120,14 +123,17 @@ def origin_of(keys: list[str]) -> str:
 
 
 def guess(columns: list[Column]) -> list[Column]:
-    """The columns that nothing is known of, as what they are often called. Each field is guessed once."""
+    """The columns that nothing is known of, as what they are often called. Each field is guessed once. A caption of the
+    page, letter for letter, is no guess.
+    """
     taken = {column.name for column in columns}
     found = []
     for column in columns:
         name = "" if column.name else guesses().get(loose(column.heading), "")
         if name and name not in taken:
             taken.add(name)
-            column = Column(column.heading, name, GUESSED)
+            is_caption = captions(get_language() or "en").get(key(column.heading)) == name
+            column = Column(column.heading, name, KNOWN if is_caption else GUESSED)
         elif not column.name and loose(column.heading) in passed_over():
             column = Column(column.heading, "", KNOWN)
         found.append(column)

@@ -135,6 +135,13 @@ def guesses() -> dict[str, str]:
     return found
 
 
+@cache
+def captions(language: str) -> dict[str, str]:
+    """Field by heading that is letter for letter its caption in a language."""
+    with override(language):
+        return {key(str(Contact._meta.get_field(name).verbose_name)): name for name in reversed(FIELDS)}
+
+
 def of_wrong_rows() -> list[str]:
     """The two columns that the file of wrong rows begins with."""
     return [gettext("Row"), gettext("What is wrong")]
