@@ -110,7 +110,7 @@ def test_a_run_that_is_held_is_told_before_what_the_last_one_did(admin: Client, 
     RunFactory(setup=setup, outcome="failed")
     RunFactory(setup=setup, outcome="held")
     (row,) = [row for row in admin.get("/sync/mailboxes/").context["listing"].rows if row.setup == setup]
-    assert (row.health.label, row.result) == ("Held", "Held; before that: Failed")
+    assert (row.health.label, row.result) == ("Held", "Held; before that: failed")
     assert "After the decision" in admin.get("/sync/mailboxes/").text
 
 
