@@ -103,7 +103,10 @@ class Demo:
             self.edit(contact, job_title=next(self.jobs), city="Leeds")
         self.places["verified"] = self.jens.verify()["run"]
         gone = Contact.objects.alive().filter(links__state="linked", country="GB").latest("pk")
+        self.jens.change(enabled=False)  # or else the queue would sync at once, beside this
         self.places["erasure"] = erase(gone, by=self.user(KIRSTEN)).pk
+        self.jens.change(enabled=True)
+        self.jens.sync()
         lively_upload(user, Contact.objects.get(number=self.places["person"]))
 
     def fail(self) -> None:

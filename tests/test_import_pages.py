@@ -196,6 +196,10 @@ def test_a_heading_that_is_the_caption_of_the_page_is_known_and_in_another_langu
         upload(client, f"number,{heading},Sted\n,anne@x.example,Aarhus\n")
         [column] = [each for each in Upload.objects.get().columns if each["heading"] == heading]
         assert (column["name"], column["surety"]) == ("email_2", "known" if spoken == language else "guessed")
+        for reader in ("en", "da"):  # who has turned to another language since reads its captions there
+            client.cookies["django_language"] = reader
+            [row] = [row for row in client.get(COLUMNS).context["form"].rows if row["field"].label == heading]
+            assert row["is_guess"] == (reader != language and spoken != language)
 
 
 def test_everything_that_an_export_calls_its_columns_is_known_or_guessed(client):

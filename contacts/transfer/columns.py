@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from django.utils.translation import get_language
-
 from contacts.transfer import google
 from contacts.transfer.headings import (
     FIELDS,
@@ -15,8 +13,8 @@ from contacts.transfer.headings import (
     OUTLOOK_BY_KEY,
     PRIVATE,
     STREETS,
-    captions,
     guesses,
+    is_caption,
     key,
     loose,
     passed_over,
@@ -132,8 +130,7 @@ def guess(columns: list[Column]) -> list[Column]:
         name = "" if column.name else guesses().get(loose(column.heading), "")
         if name and name not in taken:
             taken.add(name)
-            is_caption = captions(get_language() or "en").get(key(column.heading)) == name
-            column = Column(column.heading, name, KNOWN if is_caption else GUESSED)
+            column = Column(column.heading, name, KNOWN if is_caption(column.heading, name) else GUESSED)
         elif not column.name and loose(column.heading) in passed_over():
             column = Column(column.heading, "", KNOWN)
         found.append(column)
