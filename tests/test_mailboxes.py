@@ -10,7 +10,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from crmsync.sync.choices import Kind, LinkState, Outcome
+from crmsync.sync.health import LOOKS, Health
 from crmsync.sync.models import SyncRun
+from crmsync.sync.standing import not_set_up
 from crmsync.users.models import User
 from exchange_setup.models import ExchangeSync, MailboxSignIn
 from tests.connect import connected_setup
@@ -103,6 +105,7 @@ def test_a_row_says_how_the_mailbox_is_doing(admin: Client, setup: ExchangeSync)
     LinkFactory(problem="no_email")
     (row,) = [row for row in admin.get("/sync/mailboxes/").context["listing"].rows if row.setup == setup]
     assert (row.health.label, row.linked, row.left_out) == ("In sync", 3, 2)
+    assert LOOKS[Health.NOT_SET_UP][0] == not_set_up().icon == "plug"  # the chip's sign is the list's
     assert row.result == "17 to Outlook, 5 to the CRM, 1 failed" and row.next_sync_at == setup.next_sync_at
 
 
