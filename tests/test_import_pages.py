@@ -120,9 +120,10 @@ def test_the_preview_says_whether_a_row_is_like_a_contact_or_like_an_earlier_row
     assert "Fill in what is blank in the existing contact</button>" in page
 
 
-def test_a_file_that_waited_while_the_crm_was_upgraded_is_looked_at_once_more(client):
+@pytest.mark.parametrize("migration", ["0010_import_emptied", "0011_import_emptied_rows"])
+def test_a_file_that_waited_while_the_crm_was_upgraded_is_looked_at_once_more(client, migration):
     upload(client, "first_name,email\nAnne,anne@x.example\n")
-    importlib.import_module("contacts.migrations.0010_import_emptied").Migration.operations[-1].code(apps, None)
+    importlib.import_module(f"contacts.migrations.{migration}").Migration.operations[-1].code(apps, None)
     assert client.get(PREVIEW)["Location"] == COLUMNS
 
 
