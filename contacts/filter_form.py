@@ -7,6 +7,7 @@ from typing import Any, Self
 from django import forms
 from django.db.models import Model, Q
 from django.utils.functional import cached_property
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from contacts.filters import FIELDS, READY_FIELDS, FilterError, FilterField, Kind, as_q
@@ -51,9 +52,17 @@ class Row:
 
     @property
     def example(self) -> str:
+        """What might be written there, in words that nobody takes for what is."""
         if self.field.choices:
-            return "|".join(spellings[0] for _stored, spellings in self.field.choices)
-        return TERRITORIES if self.field.name == "territory" else str(EXAMPLES[self.field.kind])
+            example = "|".join(spellings[0] for _stored, spellings in self.field.choices)
+        else:
+            example = TERRITORIES if self.field.name == "territory" else str(EXAMPLES[self.field.kind])
+        return gettext("such as %(example)s") % {"example": example}
+
+    @property
+    def is_added(self) -> bool:
+        """Whether somebody put it there; the others are offered, and filter nothing while they are blank."""
+        return self.focused or self.field.name not in READY_FIELDS
 
     @property
     def error_id(self) -> str:

@@ -145,7 +145,8 @@ class ContactForm(forms.ModelForm):
         field, example = self.fields["birthday"], date_format(date(1980, 5, 31), "SHORT_DATE_FORMAT")
         field.input_formats = DATES
         field.widget.format = "".join(f"%{part}" if part in "dmY" else part for part in get_format("SHORT_DATE_FORMAT"))
-        field.widget.attrs |= {"placeholder": example, "autocomplete": "off"}
+        field.widget.attrs["autocomplete"] = "off"
+        field.help_text = gettext("Such as %(example)s.") % {"example": example}
         field.error_messages["invalid"] = gettext("This is no date. Write it like %(example)s.") % {"example": example}
 
     def _prepare_lengths(self) -> None:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from contacts.transfer import google
 from contacts.transfer.columns import CHOICES, GUESSED
-from contacts.transfer.headings import PRIVATE, STREETS
+from contacts.transfer.headings import PRIVATE, STREETS, is_caption
 from contacts.transfer.report import label
 from contacts.uploads import Upload
 
@@ -62,11 +62,12 @@ class ColumnsForm(forms.Form):
         rows = [
             {
                 "field": self[f"column-{place}"],
-                "example": self.upload.columns[place]["example"],
-                "is_guess": self.upload.columns[place]["surety"] == GUESSED,
-                "is_open": not self.upload.columns[place]["name"],
+                "example": column["example"],
+                "is_guess": column["surety"] == GUESSED and not is_caption(column["heading"], column["name"]),
+                "is_open": not column["name"],
             }
             for place in self.shown
+            for column in [self.upload.columns[place]]
         ]
         return sorted(rows, key=lambda row: not (row["is_guess"] or row["is_open"]))
 

@@ -8,11 +8,12 @@ from typing import Any, BinaryIO, Self
 
 from django.conf import settings
 from django.db import models, transaction
-from django.db.models import Count
+from django.db.models import Count, Q
 from django.utils import timezone
 
 KEPT = timedelta(days=1)
 WHOLE_EXPORT = 10  # so many known headings make it another program's own
+LIKE_EARLIER = r"^\[[0-9]"  # what `Twin.kept` begins with where it is about a row
 
 
 class UploadQuerySet(models.QuerySet["Upload"]):
@@ -28,8 +29,8 @@ class UploadQuerySet(models.QuerySet["Upload"]):
 class Upload(models.Model):
     """A file that was looked at and waits for its owner's word to be imported. Everybody has at most one.
 
-    `columns` has heading, field, surety and an example of each. `digest` stands for what the file would do, `emptied`
-    are the fields that it would empty, `emptying` is the number of rows that empty any.
+    `columns` has heading, field, surety and an example of each. `digest` stands for what the file would do. `emptying`
+    rows empty a field; `emptied` are the first of them as [row, name, fields], led by those that lose the e-mail.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -83,9 +84,13 @@ class Upload(models.Model):
         return not any(self.fields) or any(column["example"] and column["surety"] in unsure for column in self.columns)
 
     def counts(self) -> dict[str, int]:
-        """The rows by what becomes of them, and those that are like somebody as "like"."""
+        """The rows by what becomes of them; those that are like somebody as "like", those of them that are like an
+        earlier row as "like_earlier".
+        """
         found = dict(self.rows.values_list("kind").annotate(count=Count("pk")).order_by())
-        return found | {"like": self.rows.exclude(like="").count()}
+        earlier = Count("pk", filter=Q(like__regex=LIKE_EARLIER))
+        alike = self.rows.exclude(like="").aggregate(all=Count("pk"), earlier=earlier)
+        return found | {"like": alike["all"], "like_earlier": alike["earlier"]}
 
 
 class UploadRow(models.Model):

@@ -34,6 +34,7 @@ DIFFS = [
     ("Was empty", mark("", "Aarhus")),
     ("Is empty now", mark("Aarhus", "")),
 ]
+REFUSED = {"name": "", "email": "anne@", "folder": "x", "notes": "Too short."}
 LONG = "Wolfeschlegelsteinhausenbergerdorffwelchevoralternwaren"
 
 
@@ -41,12 +42,12 @@ class SampleForm(forms.Form):
     """A field of each kind. It is shown empty, filled in and refused."""
 
     name = forms.CharField(label="Name", help_text="As it stands on the business card.")
-    email = forms.EmailField(label="E-mail", required=False)
+    email = forms.EmailField(label="E-mail", required=False, error_messages={"invalid": "This is no e-mail address."})
     country = forms.ChoiceField(label="Country/Region", choices=[("", "—"), ("DK", "Denmark"), ("DE", "Germany")])
     locked = forms.CharField(label="Number", disabled=True, initial="CT000001", required=False)
     folder = forms.ChoiceField(label="Folder", choices=[("new", "A new one"), ("old", LONG)], widget=forms.RadioSelect)
     agreed = forms.BooleanField(label="Privacy blocked", help_text="Stays out of every Outlook.", required=False)
-    notes = forms.CharField(label="Notes", widget=forms.Textarea(attrs={"rows": 3}), required=False)
+    notes = forms.CharField(label="Notes", widget=forms.Textarea(attrs={"rows": 3}), required=False, min_length=20)
 
 
 @login_required
@@ -72,7 +73,7 @@ def styleguide(request: HttpRequest) -> HttpResponse:
         "now": timezone.now(),
         "form": SampleForm(prefix="plain", initial={"name": "Anne Nørgård", "folder": "new"}),
         "kept": {"kept_form": True},
-        "refused": SampleForm({"refused-name": "", "refused-email": "anne@", "refused-folder": "x"}, prefix="refused"),
+        "refused": SampleForm({f"refused-{name}": text for name, text in REFUSED.items()}, prefix="refused"),
         "page": Paginator(range(1284), 50).get_page(request.GET.get("page", 2)),
     }
     return render(request, "styleguide/page.html", context)

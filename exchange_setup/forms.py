@@ -111,7 +111,7 @@ SENTENCES = [
     ),
     Rule(
         "shared_email_rule",
-        _("When several CRM contacts have the same e-mail,"),
+        _("When several CRM contacts have the same e‑mail,"),
         _("Two people share info@fabrikam.example. The others are listed with a way to merge them."),
     ),
     Rule(
@@ -188,10 +188,10 @@ class ScheduleForm(forms.ModelForm):
         label=_("Minutes between two syncs"),
         validators=[
             MinValueValidator(SHORTEST, _("Five minutes is the shortest.")),
-            MaxValueValidator(LONGEST, _("A day, 1440 minutes, is the longest.")),
+            MaxValueValidator(LONGEST, _("A day, 1,440 minutes, is the longest.")),
         ],
         widget=forms.NumberInput(attrs={"min": SHORTEST, "max": LONGEST, "inputmode": "numeric"}),
-        help_text=_("From 5 to 1440. A sync with nothing to do is one small request."),
+        help_text=_("From 5 to 1,440, which is a day. A sync with nothing to do is one small request."),
     )
 
     class Meta:

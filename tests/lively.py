@@ -11,7 +11,7 @@ from contacts.models import Contact
 from contacts.saved_views import SavedView
 from crmsync.demo import outlook, sample
 from crmsync.sync.choices import Trigger
-from crmsync.sync.erasures import Erasure
+from crmsync.sync.erasing import erase
 from crmsync.sync.models import ContactLink, RunQuerySet, SyncChange, SyncRun
 from crmsync.users.models import User
 from exchange_setup.models import ExchangeSync
@@ -19,8 +19,9 @@ from tests.outlook import Tenant
 from tests.scene import FOLDER, Salesperson, outlook_person
 from tests.test_browser_pages import lively_upload
 
-JENS = "jens.rask@contoso.example"
+JENS, KIRSTEN = "jens.rask@contoso.example", "kirsten.berg@contoso.example"
 DAYS = [26, 23, 22, 20, 19, 16, 15, 13, 12, 9, 8, 7, 5, 2, 1]  # ago, on which something was synced; it begins with all
+JOINED = 760  # days ago; the sample's contacts were brought in after that
 JOBS = ["Head of Purchasing", "Buyer", "Chief Engineer", "Office Manager", "Sales Director", "Architect", "Accountant"]
 NEWCOMERS = [
     outlook_person("Ida", "Frederiksen", "ida@havnekontoret.example", jobTitle="Harbour Master"),
@@ -66,6 +67,9 @@ class Demo:
         self.jens.outlook.add(FOLDER, **NEWCOMERS[0])
         self.places["done"] = self.run()
         sign(self.jens.setup)
+        joined, connected = (timezone.now() - timedelta(days=days) for days in (JOINED, DAYS[0] + 1))
+        User.objects.update(date_joined=joined)
+        User.objects.filter(email=JENS).update(signed_in_to_microsoft_at=connected)
         contact = Contact.objects.alive().get(email="anne.noergaard@nordlys-belysning.example")
         trashed = Contact.objects.filter(deleted_at__isnull=False).first() or people.last().trash(by=None)
         self.places |= {
@@ -78,7 +82,9 @@ class Demo:
     def meet(self, name: str) -> None:
         """Both sides change the same contact: other fields, and one field differently."""
         for contact in Contact.objects.alive().filter(name=name):
-            self.edit(contact, job_title="Chief Executive", mobile_phone="+45 20 30 40 50", city="Aarhus C")
+            self.edit(
+                contact, job_title="Chief Executive", mobile_phone="+45 20 30 40 50", post_code="8000", city="Aarhus C"
+            )
         self.jens.outlook.edit(self.jens.card(name)["id"], jobTitle="Managing Director", homePhones=["+45 86 12 13 14"])
         for contact in Contact.objects.alive().filter(links__state="linked", country="DE")[:3]:
             self.edit(contact, phone=f"+49 30 9018{contact.pk}", job_title=next(self.jobs))
@@ -96,9 +102,11 @@ class Demo:
         for contact in Contact.objects.alive().filter(links__state="linked", country="GB")[:2]:
             self.edit(contact, job_title=next(self.jobs), city="Leeds")
         self.places["verified"] = self.jens.verify()["run"]
-        erasure = Erasure.objects.create(number="CT000099", digests=["0" * 64], requested_by=user)
-        erasure.copies.create(setup=setup, mailbox=JENS, folder_id=setup.folder_id)
-        self.places["erasure"] = erasure.pk
+        gone = Contact.objects.alive().filter(links__state="linked", country="GB").latest("pk")
+        self.jens.change(enabled=False)  # or else the queue would sync at once, beside this
+        self.places["erasure"] = erase(gone, by=self.user(KIRSTEN)).pk
+        self.jens.change(enabled=True)
+        self.jens.sync()
         lively_upload(user, Contact.objects.get(number=self.places["person"]))
 
     def fail(self) -> None:

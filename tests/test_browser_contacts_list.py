@@ -4,14 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from contacts.models import Contact
 from crmsync.users.models import User
-from tests.browser import BROWSER, NARROW, sign_in
+from tests.browser import BROWSER, NARROW, sign_in, turn
 from tests.factories import PersonFactory, SetupFactory, UserFactory
 
 pytestmark = BROWSER
+
+WORDS = ("Sync", "Full sync")
 
 
 @pytest.fixture
@@ -158,6 +160,47 @@ def test_the_table_fits_and_says_how_each_stands_with_outlook(
         expect(mark).to_be_in_viewport()
         assert mark.evaluate("it => it.scrollWidth <= it.clientWidth")
         assert page.locator("#contacts > .table-frame").evaluate("it => it.scrollWidth <= it.clientWidth")
+
+
+def middle(place: Locator) -> float:
+    box = place.bounding_box()
+    assert box
+    return box["y"] + box["height"] / 2
+
+
+def left(place: Locator) -> float:
+    box = place.bounding_box()
+    assert box
+    return box["x"]
+
+
+def test_on_a_phone_ticks_and_names_are_in_line_and_the_two_syncs_say_how_they_differ(
+    enter: Callable[[User], Page], jens: User, people: list[Contact]
+) -> None:
+    page = enter(jens)
+    page.set_viewport_size({"width": NARROW, "height": 800})
+    page.goto("/contacts/")
+    name = page.get_by_role("link", name="Anne00 Nørgård")
+    assert abs(middle(page.get_by_label("Anne00 Nørgård").and_(page.locator("input"))) - middle(name)) <= 2
+    assert abs(left(page.get_by_role("columnheader", name="Name")) - left(name)) <= 1
+    sync, full = (page.get_by_role("link", name=f"{word} with Microsoft 365", exact=True) for word in WORDS)
+    assert middle(sync) == middle(full) and left(sync) < left(full)
+    expect(page.get_by_text("Sync carries over what has changed. Full sync compares every contact")).to_be_visible()
+    page.set_viewport_size({"width": 1280, "height": 800})
+    expect(page.get_by_text("Sync carries over what has changed.")).to_be_hidden()
+
+
+def test_the_foot_of_a_dialog_that_is_a_page_is_of_its_panel_in_the_dark(
+    enter: Callable[[User], Page], jens: User
+) -> None:
+    page = enter(jens)
+    page.goto("/contacts/columns/")
+    turn(page, "dark")
+    colours = [
+        page.locator(place).evaluate("it => getComputedStyle(it).backgroundColor")
+        for place in (".panel", ".panel .dialog-foot", "body")
+    ]
+    assert colours[0] == colours[1] != colours[2]
 
 
 def test_a_view_is_saved_and_picked_and_its_columns_are_changed(

@@ -102,7 +102,7 @@ def test_rows_are_added_and_removed(client):
     page = client.post("/contacts/filter-widget/", data).content.decode()
     assert 'name="filter-city" value="A*"' in page
     assert 'name="filter-birthday" value=""' in page
-    assert "autofocus" in page
+    assert "autofocus" in page and page.count("filter-row is-added") == 1
     page = client.post("/contacts/filter-widget/", data | {"filter-add": "", "filter-remove": "city"}).content.decode()
     assert 'name="filter-city"' not in page
 

@@ -176,7 +176,7 @@ def test_nonsense_in_the_address_does_no_harm(client, query):
 def test_empty_lists_say_why(client):
     assert "No contacts yet" in client.get("/contacts/").content.decode()
     page = client.get("/contacts/?q=nobody&sort=city").content.decode()
-    assert "No contact is found for “nobody”" in page and "Clear the search" in page
+    assert "No contact is found for “nobody”" in page and "Check the spelling" in page and "Clear the search" in page
     assert 'href="/contacts/?sort=city">Clear' in page
     page = client.get("/contacts/?f-city=A*").content.decode()
     assert "No contact passes the filter" in page and "Clear the filter" in page

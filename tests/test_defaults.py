@@ -81,6 +81,8 @@ def test_only_administrators_may_look_and_save(client: Client, setup: ExchangeSy
 
 def test_every_setting_of_a_setup_has_its_line_and_its_lock(admin: Client) -> None:
     page = admin.get(URL).text
+    assert "From 5 to 1,440, which is a day." in page and 'placeholder="such as %me"' in page
+    assert "the same e‑mail," in page
     assert set(SETTINGS) == set(STEPS)
     assert all(f'name="lock_{name}"' in page for name in SETTINGS)
     assert all(f'name="{name}"' in page for name in SETTINGS if name != "contact_filter")

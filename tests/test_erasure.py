@@ -297,6 +297,8 @@ def test_a_run_that_was_stopped_names_nobody_that_it_was_at_work_on(
 def test_an_administrator_erases_on_the_page_and_keeps_the_receipt(
     admin: Client, jens: Salesperson, ada: Contact
 ) -> None:
+    page = admin.get(f"/sync/erasures/new/{ada.number}/")
+    assert "<dt>In Outlook</dt><dd>nothing, nobody has it</dd>" in page.text
     jens.sync()
     page = admin.get(f"/sync/erasures/new/{ada.number}/")
     assert (

@@ -85,11 +85,39 @@ def test_a_row_that_empties_a_field_is_marked_and_counted(client, django_assert_
     upload(client, content.format(anne.number, "", bo.number))
     with django_assert_num_queries(7):  # as for any file: what is emptied is not read from the rows
         page = client.get(PREVIEW).text
-    assert "1 row empties a field" in page and "</strong>E-mail</div>" in page and page.count("import-empties") == 1
+    assert "1 row empties a field" in page and page.count("import-empties") == 1
+    assert "Row 2, Anne Berg: E-mail. Without an e-mail a contact is left out of Outlook.</div>" in page
     assert [shown.tone for shown in rows(client)] == ["warn", "info"]
     upload(client, content.format(anne.number, "anne@x.example", bo.number))
     page = client.get(PREVIEW).text
     assert "empties a field" not in page and "Import 2 rows" in page
+
+
+def test_of_many_rows_that_empty_a_field_the_ones_without_an_e_mail_are_named_first(client):
+    people = [
+        PersonFactory(first_name=name, surname="Berg", city="Ribe", email=f"{name}@x.example") for name in "ABCDE"
+    ]
+    lines = [f"{person.number},{person.email if person is not people[4] else ''},\n" for person in people]
+    upload(client, "number,email,city\n" + "".join(lines))
+    page = client.get(PREVIEW).text
+    assert "Row 6, E Berg: E-mail, City. Row 2, A Berg: City. Row 3, B Berg: City. And 2 more." in page
+    assert "5 rows empty a field" in page and "left out of Outlook" in page
+
+
+def test_the_preview_says_whether_a_row_is_like_a_contact_or_like_an_earlier_row_and_offers_what_is_true(client):
+    upload(client, "first_name,email\nBo,bo@x.example\nBo C.,bo@x.example\n")
+    page = client.get(PREVIEW).text
+    assert "1 row looks like an earlier row of the file" in page and "contact that is here" not in page
+    assert "Fill in what is blank in the earlier row</button>" in page and "existing contact" not in page
+    _stored, content = duplicates()
+    upload(client, content)
+    page = client.get(PREVIEW).text
+    assert "2 rows look like contacts that are here · 1 row looks like an earlier row of the file" in page
+    assert "Fill in what is blank in the existing contact or the earlier row</button>" in page
+    upload(client, content.replace("Karl,Dahl,carl@x.example", "Karl,Olsen,karl@x.example"))
+    page = client.get(PREVIEW).text
+    assert "2 rows look like contacts that are here</h2>" in page
+    assert "Fill in what is blank in the existing contact</button>" in page
 
 
 def test_a_file_that_waited_while_the_crm_was_upgraded_is_looked_at_once_more(client):
@@ -159,6 +187,19 @@ def test_unknown_headings_are_asked_about_and_guesses_can_be_changed(client):
     confirm(client)
     anne = Contact.objects.get()
     assert (anne.first_name, anne.surname, anne.mobile_phone, anne.city) == ("Anne", "Berg", "33112233", "Aarhus")
+
+
+@pytest.mark.parametrize(("language", "heading"), [("en", "E-mail 2"), ("da", "Mail 2")])
+def test_a_heading_that_is_the_caption_of_the_page_is_known_and_in_another_language_a_guess(client, language, heading):
+    for spoken in ("en", "da"):
+        client.cookies["django_language"] = spoken
+        upload(client, f"number,{heading},Sted\n,anne@x.example,Aarhus\n")
+        [column] = [each for each in Upload.objects.get().columns if each["heading"] == heading]
+        assert (column["name"], column["surety"]) == ("email_2", "known" if spoken == language else "guessed")
+        for reader in ("en", "da"):  # who has turned to another language since reads its captions there
+            client.cookies["django_language"] = reader
+            [row] = [row for row in client.get(COLUMNS).context["form"].rows if row["field"].label == heading]
+            assert row["is_guess"] == (reader != language and spoken != language)
 
 
 def test_everything_that_an_export_calls_its_columns_is_known_or_guessed(client):

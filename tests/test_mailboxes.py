@@ -11,8 +11,10 @@ from django.utils import timezone
 
 from crmsync.sync.advice import happened
 from crmsync.sync.choices import Kind, LinkState, Outcome
+from crmsync.sync.health import LOOKS, Health
 from crmsync.sync.models import SyncRun
 from crmsync.sync.reasons import TROUBLES
+from crmsync.sync.standing import not_set_up
 from crmsync.users.models import User
 from exchange_setup.models import ExchangeSync, MailboxSignIn
 from tests.connect import connected_setup
@@ -105,6 +107,7 @@ def test_a_row_says_how_the_mailbox_is_doing(admin: Client, setup: ExchangeSync)
     LinkFactory(problem="no_email")
     (row,) = [row for row in admin.get("/sync/mailboxes/").context["listing"].rows if row.setup == setup]
     assert (row.health.label, row.linked, row.left_out) == ("In sync", 3, 2)
+    assert LOOKS[Health.NOT_SET_UP][0] == not_set_up().icon == "plug"  # the chip's sign is the list's
     assert row.result == "17 to Outlook, 5 to the CRM, 1 failed" and row.next_sync_at == setup.next_sync_at
 
 
@@ -112,7 +115,7 @@ def test_a_run_that_is_held_is_told_before_what_the_last_one_did(admin: Client, 
     RunFactory(setup=setup, outcome="failed")
     RunFactory(setup=setup, outcome="held")
     (row,) = [row for row in admin.get("/sync/mailboxes/").context["listing"].rows if row.setup == setup]
-    assert (row.health.label, row.result) == ("Held", "Held; before that: Failed")
+    assert (row.health.label, row.result) == ("Held", "Held; before that: failed")
     assert "After the decision" in admin.get("/sync/mailboxes/").text
 
 

@@ -13,7 +13,7 @@ from django.utils import timezone, translation
 from django.utils.formats import date_format
 
 from crmsync.rail import BY_VIEW
-from crmsync.templatetags.shell import ago
+from crmsync.templatetags.shell import ago, breakable
 from crmsync.users.models import User
 from tests.factories import AdministratorFactory, RunFactory, SetupFactory, UserFactory
 from tests.test_browser_pages import names
@@ -240,3 +240,12 @@ def test_times_are_told_as_danes_tell_them() -> None:
         assert ago(now - days) == "for 3\u00a0dage siden"
         assert ago(now - timedelta(days=400)) == "for 1\u00a0år siden"
         assert ago(now + days) == "om 3\u00a0dage"
+
+
+def test_an_address_may_go_on_in_the_next_line_after_its_at_and_not_at_a_hyphen():
+    unit = '<span class="unit">nordlys-belysning.example</span>'
+    assert breakable("anne@nordlys-belysning.example") == f"anne@<wbr>{unit}"
+    assert breakable("anne@x.example") == "anne@<wbr>x.example"
+    assert (
+        breakable("+45 20-30") == "+45 20-30" and breakable("<a-b>@x") == '<span class="unit">&lt;a-b&gt;</span>@<wbr>x'
+    )

@@ -113,7 +113,7 @@ def test_a_very_long_search_finds_nobody(as_anna: Client) -> None:
 def test_an_empty_list_says_why_and_what_to_do(as_anna: Client) -> None:
     page = as_anna.get("/users/", {"q": "<nobody>"}).text
 
-    assert "Nobody is found for “&lt;nobody&gt;”" in page and "Show all users" in page
+    assert "Nobody is found for “&lt;nobody&gt;”" in page and "Clear the search" in page
 
 
 def test_the_list_takes_the_same_queries_for_many(as_anna: Client, django_assert_num_queries: Callable) -> None:

@@ -14,6 +14,7 @@ from contacts.transfer.headings import (
     PRIVATE,
     STREETS,
     guesses,
+    is_caption,
     key,
     loose,
     passed_over,
@@ -105,10 +106,10 @@ def read_header(row: list[str]) -> Columns:
             name = ""
         found.append(Column(heading.strip(), name, KNOWN if name else UNKNOWN))
         taken.add(name)
-    found = guess(found)
-    if origin == OURS and any(column.surety == GUESSED for column in found):
+    complete = guess(found)
+    if origin == OURS and complete != found:
         origin = OTHER
-    return Columns(tuple(found), origin, tuple(doubled))
+    return Columns(tuple(complete), origin, tuple(doubled))
 
 
 def origin_of(keys: list[str]) -> str:
@@ -120,14 +121,16 @@ def origin_of(keys: list[str]) -> str:
 
 
 def guess(columns: list[Column]) -> list[Column]:
-    """The columns that nothing is known of, as what they are often called. Each field is guessed once."""
+    """The columns that nothing is known of, as what they are often called. Each field is guessed once. A caption of the
+    page, letter for letter, is no guess.
+    """
     taken = {column.name for column in columns}
     found = []
     for column in columns:
         name = "" if column.name else guesses().get(loose(column.heading), "")
         if name and name not in taken:
             taken.add(name)
-            column = Column(column.heading, name, GUESSED)
+            column = Column(column.heading, name, KNOWN if is_caption(column.heading, name) else GUESSED)
         elif not column.name and loose(column.heading) in passed_over():
             column = Column(column.heading, "", KNOWN)
         found.append(column)

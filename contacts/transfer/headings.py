@@ -6,7 +6,7 @@ Headings of the first three are known. The rest are guesses, which the page asks
 import unicodedata
 from functools import cache
 
-from django.utils.translation import gettext, override
+from django.utils.translation import get_language, gettext, override
 
 from contacts.models import Contact
 
@@ -133,6 +133,18 @@ def guesses() -> dict[str, str]:
             for heading in headings:
                 found.setdefault(loose(heading), name)
     return found
+
+
+@cache
+def captions(language: str) -> dict[str, str]:
+    """Field by heading that is letter for letter its caption in a language."""
+    with override(language):
+        return {key(str(Contact._meta.get_field(name).verbose_name)): name for name in reversed(FIELDS)}
+
+
+def is_caption(heading: str, name: str) -> bool:
+    """Whether the heading is, letter for letter, what the page calls the field in the language of now."""
+    return captions(get_language() or "en").get(key(heading)) == name
 
 
 def of_wrong_rows() -> list[str]:

@@ -188,17 +188,65 @@ def import_preview(request: HttpRequest) -> HttpResponse:
     context = {
         "upload": upload,
         "counts": counts,
-        "total": sum(counts[kind] for kind in counts if kind != LIKE),
+        "total": sum(counts.get(kind, 0) for kind in Kind),
         "to_do": counts.get(Kind.NEW, 0) + counts.get(Kind.CHANGED, 0),
-        "emptied": ", ".join(str(label(name)) for name in upload.emptied),
+        "emptied": emptied_words(upload),
+        "alike": alike_words(counts),
         "encoding": ENCODINGS.get(upload.encoding, upload.encoding.upper()),
         "delimiter": DELIMITERS.get(upload.delimiter, upload.delimiter),
         "tabs": tabs(counts, tab),
-        "choices": [(choice, choice.label, choice == upload.duplicates) for choice in OFFERED],
+        "choices": [(choice, offer(choice, counts), choice == upload.duplicates) for choice in OFFERED],
         "page": page,
         "rows": [RowShown(row) for row in page.object_list],
     }
     return render(request, "contacts/import_preview.html", context)
+
+
+def emptied_words(upload: Upload) -> str:
+    """Which rows empty what, the first of them, and what follows."""
+    sentences = []
+    for row, name, fields in upload.emptied:
+        values = {"row": row, "name": name, "fields": ", ".join(str(label(field)) for field in fields)}
+        sentences.append((_("Row %(row)d, %(name)s: %(fields)s.") if name else _("Row %(row)d: %(fields)s.")) % values)
+    if more := upload.emptying - len(upload.emptied):
+        sentences.append(ngettext("And %(count)d more.", "And %(count)d more.", more) % {"count": more})
+    if any("email" in fields for _row, _name, fields in upload.emptied):
+        sentences.append(_("Without an e-mail a contact is left out of Outlook."))
+    return " ".join(sentences)
+
+
+def alike_words(counts: dict[str, int]) -> str:
+    """How many rows look like contacts of the CRM, and how many like earlier rows of the file."""
+    earlier = counts["like_earlier"]
+    stored = counts[LIKE] - earlier
+    sentences = [
+        (
+            stored,
+            ngettext(
+                "%(count)d row looks like a contact that is here",
+                "%(count)d rows look like contacts that are here",
+                stored,
+            ),
+        ),
+        (
+            earlier,
+            ngettext(
+                "%(count)d row looks like an earlier row of the file",
+                "%(count)d rows look like earlier rows of the file",
+                earlier,
+            ),
+        ),
+    ]
+    return " · ".join(sentence % {"count": count} for count, sentence in sentences if count)
+
+
+def offer(choice: Duplicates, counts: dict[str, int]) -> str:
+    """The caption of what can be done with rows that look like somebody."""
+    if choice != Duplicates.FILL or not counts["like_earlier"]:
+        return str(choice.label)
+    if counts["like_earlier"] == counts[LIKE]:
+        return _("Fill in what is blank in the earlier row")
+    return _("Fill in what is blank in the existing contact or the earlier row")
 
 
 def tabs(counts: dict[str, int], current: str) -> Iterable[dict[str, Any]]:

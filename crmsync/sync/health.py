@@ -57,7 +57,7 @@ LOOKS = {
     Health.PAUSED: ("circle-pause", "muted"),
     Health.WAITING: ("circle-dashed", "info"),
     Health.OK: ("circle-check", "ok"),
-    Health.NOT_SET_UP: ("circle-dashed", "muted"),
+    Health.NOT_SET_UP: ("plug", "muted"),
 }
 
 

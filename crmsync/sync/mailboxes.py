@@ -65,7 +65,7 @@ class Row:
         last = in_brief(self.run) if self.run else ""
         if self.open_run is None:
             return last
-        now = self.open_run.get_outcome_display()
+        now, last = self.open_run.get_outcome_display(), last[:1].lower() + last[1:]
         return _("%(now)s; before that: %(last)s") % {"now": now, "last": last} if last else now
 
     @property

@@ -97,8 +97,11 @@ def initials(name: str) -> str:
 
 @register.filter
 def breakable(text: str) -> SafeString:
-    """The text, with a place after each @ where an address may go on in the next line."""
-    return SafeString(conditional_escape(text).replace("@", "@<wbr>"))
+    """The text, with a place after each @ where an address may go on in the next line, and not at its hyphens."""
+    parts = [conditional_escape(part) for part in text.split("@")]
+    if len(parts) > 1 and " " not in text:
+        parts = [f'<span class="unit">{part}</span>' if "-" in part else part for part in parts]
+    return SafeString("@<wbr>".join(parts))
 
 
 @register.filter
