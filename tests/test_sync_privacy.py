@@ -148,3 +148,17 @@ def test_an_item_that_is_marked_private_before_we_heard_that_it_is_there_stays_w
         jens.sync()
         assert not Contact.objects.filter(job_title="Headhunted"), reaper.steps[-1]
     assert at > 10
+
+
+def test_an_item_in_the_place_of_a_private_one_is_not_private(jens, anne):
+    jens.sync()
+    jens.outlook.edit(jens.card("Anne Holm")["id"], singleValueExtendedProperties=PRIVATE)
+    jens.sync()
+    jens.outlook.remove(jens.card("Anne Holm")["id"])
+    edit(anne, city="Ribe")
+    settle(jens)
+    assert jens.card("Anne Holm")["businessAddress"]["city"] == "Ribe" and not ContactLink.objects.get().problem
+    edit(anne, city="Odense")
+    jens.sync()
+    assert jens.card("Anne Holm")["businessAddress"]["city"] == "Odense"
+    assert quiet(jens)

@@ -25,8 +25,8 @@ from exchange_setup.models import RemovedRule
 
 LINK_COLUMNS = [
     "contact", "state", "outlook_id", "marker", "intended_at", "base_crm", "base_outlook", "contact_version", "outlook",
-    "raw", "kept_out", "fingerprint", "change_key", "own_key", "outlook_created_at", "outlook_modified_at", "missing",
-    "gone", "generation", "dirty", "was_in_filter", "email", "outlook_name", "problem", "problem_detail",
+    "raw", "kept_out", "private", "fingerprint", "change_key", "own_key", "outlook_created_at", "outlook_modified_at",
+    "missing", "gone", "generation", "dirty", "was_in_filter", "email", "outlook_name", "problem", "problem_detail",
     "problem_since", "linked_at", "synced_at", "left_by_undo", "decision", "decided_at",
 ]  # fmt: skip
 
@@ -201,6 +201,7 @@ def take_answer(unit: Unit, item: OutlookItem) -> None:
     sent = set(NAMES) if unit.creates_item else with_positions(planned)
     if row.action == Action.CREATE:
         link.linked_at = timezone.now()
+        link.private = False  # the one in whose place it is may have been
         row.outlook_id = item.id
     if row.action == Action.LINK:
         link.contact, link.linked_at = unit.contact, timezone.now()

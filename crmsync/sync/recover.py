@@ -72,7 +72,7 @@ def adopt(work: Work, link: ContactLink, item: dict[str, Any]) -> None:
     is_as_made = link.outlook is None and not is_written_again(link)
     link.own_key = (link.change_key if is_as_made else "") or str(link.marker)
     link.missing = True  # as with any item that we created
-    link.save(update_fields=[*LINK_COLUMNS, "private"])
+    link.save(update_fields=LINK_COLUMNS)
     journal(work, link)
 
 
