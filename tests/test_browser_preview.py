@@ -1,6 +1,7 @@
 """The first sync in a real browser, from OK over the preview to the result; and a held one, decided cause by cause."""
 
 from collections.abc import Callable
+from typing import Any
 
 from playwright.sync_api import Page, expect
 
@@ -49,16 +50,21 @@ def test_the_first_sync_shows_what_it_would_do_and_does_what_is_left_of_it(
     expect(page.get_by_role("button", name="Apply")).to_have_count(0)
 
 
-def test_a_held_sync_is_said_on_every_page_and_decided_cause_by_cause(
-    enter: Enter, jens: Salesperson, background: Background, settings: object
-) -> None:
-    settings.SYNC_DELETE_LIMIT = 1  # type: ignore[attr-defined]
+def hold(jens: Salesperson, settings: Any) -> None:
+    """Bring about a held sync: two contacts in the trash, one more than may go unasked, and one edited."""
+    settings.SYNC_DELETE_LIMIT = 1
     people()
     jens.sync()
     for contact in Contact.objects.all()[:2]:
         contact.trash(by=None)
     edit(Contact.objects.get(first_name="Carla"), job_title="Boss")
     assert jens.sync()["outcome"] == "held"
+
+
+def test_a_held_sync_is_said_on_every_page_and_decided_cause_by_cause(
+    enter: Enter, jens: Salesperson, background: Background, settings: object
+) -> None:
+    hold(jens, settings)
     page = enter(jens.setup.user)
     page.goto("/contacts/")
     carla = Contact.objects.get(first_name="Carla")
@@ -87,13 +93,7 @@ def test_a_held_sync_is_said_on_every_page_and_decided_cause_by_cause(
 def test_the_names_of_a_cause_open_where_they_were_asked_for_and_cost_no_choice(
     enter: Enter, jens: Salesperson, settings: object
 ) -> None:
-    settings.SYNC_DELETE_LIMIT = 1  # type: ignore[attr-defined]
-    people()
-    jens.sync()
-    for contact in Contact.objects.all()[:2]:
-        contact.trash(by=None)
-    edit(Contact.objects.get(first_name="Carla"), job_title="Boss")
-    jens.sync()
+    hold(jens, settings)
     page = enter(jens.setup.user)
     page.set_viewport_size({"width": NARROW, "height": 700})
     page.goto(SyncRun.objects.first().get_absolute_url())

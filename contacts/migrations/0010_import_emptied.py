@@ -1,4 +1,4 @@
-"""Which rows of a file empty a field is kept beside it. What waits was looked at before that, and is looked at once more."""
+"""Which rows of a file empty a field is kept beside it. What waits is looked at once more."""
 
 from typing import Any
 

@@ -37,7 +37,7 @@ class DemoEnvironment:
     def ensure(self) -> bool:
         """Write what is missing, and new ports where one is taken. Returns whether the settings must be read anew.
 
-        The ports are this demo's until `release`, or until its process ends.
+        The ports are this demo's until `release`, or until its process ends or becomes another one.
         """
         kept = self.read()
         self.release()
