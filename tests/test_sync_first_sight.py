@@ -193,6 +193,22 @@ def test_an_item_made_anew_under_its_former_name_is_recognised_by_its_second_ema
     assert quiet(jens)
 
 
+def test_an_item_made_anew_with_its_former_email_is_recognised_though_the_crm_has_another(jens, folder):
+    anne = PersonFactory(first_name="Anne", surname="Holm", email="anne@fabrikam.example")
+    jens.sync()
+    edit(anne, email="holm@fabrikam.example")
+    jens.outlook.remove(jens.card("Anne Holm")["id"])
+    jens.outlook.add(givenName="Anne", surname="Holm", emailAddresses=[{"address": "Anne@fabrikam.example"}])
+    jens.outlook.add(givenName="Bo", surname="Holm", emailAddresses=[{"address": "bo@fabrikam.example"}])
+    jens.sync()
+    assert list(Contact.objects.values_list("first_name", "email")) == [
+        ("Anne", "holm@fabrikam.example"),
+        ("Bo", "bo@fabrikam.example"),
+    ]
+    assert jens.names() == ["Anne Holm", "Bo Holm"]
+    assert quiet(jens)
+
+
 def test_an_email_that_changed_its_place_stands_on_no_side_twice(jens, folder):
     PersonFactory(first_name="Anne", surname="Holm", email="work@fabrikam.example")
     jens.outlook.add(**with_second_email("Anne", "Holm", "Work@fabrikam.example"))

@@ -33,6 +33,7 @@ class Known:
     """What the database says about the e-mails of a chunk of items, read in a constant number of queries."""
 
     by_email: dict[str, list[Contact]] = field(default_factory=lambda: defaultdict(list))
+    by_former: dict[str, list[Contact]] = field(default_factory=lambda: defaultdict(list))  # as known in Outlook
     names: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
     taken: set[int] = field(default_factory=set)
     never: set[int] = field(default_factory=set)
@@ -76,7 +77,9 @@ def have_email_of(links: QuerySet[ContactLink], contacts: QuerySet[Contact]) -> 
 def look_up(work: Work, emails: set[str]) -> Known:
     known = Known()
     ids = set()
-    contacts = list(Contact.objects.with_email(emails).select_related("merged_into").order_by("number"))
+    former = dict(work.links.filter(email__in=emails, contact__isnull=False).values_list("contact_id", "email"))
+    found = Contact.objects.with_email(emails) | Contact.objects.filter(pk__in=former)
+    contacts = list(found.select_related("merged_into").order_by("number"))
     survivors = survivors_of(contacts)
     for contact in contacts:
         stands = survivors.get(contact.pk) or contact.merged_into or contact
@@ -85,6 +88,8 @@ def look_up(work: Work, emails: set[str]) -> Known:
         for email in {getattr(contact, name).lower() for name in EMAILS} & emails:
             if stands not in known.by_email[email]:
                 known.by_email[email].append(stands)
+        if contact.pk in former:
+            known.by_former[former[contact.pk]].append(stands)
     for link in work.links.filter(contact_id__in=ids).only("contact_id", "state", "gone", "outlook_name"):
         known.names[link.contact_id].add(link.outlook_name)
         if link.state == LinkState.LINKED and not link.gone:
@@ -122,8 +127,12 @@ def decide(link: ContactLink, known: Known) -> Match:
 
 
 def by_another_email(link: ContactLink, known: Known) -> list[Contact]:
-    """People of the item's own name with one of its further e-mails, which colleagues often share."""
+    """People of the item's own name with one of its further e-mails, which colleagues often share, or formerly with it.
+
+    The CRM may have given somebody another e-mail while the owner made their card anew with the one it had.
+    """
     found = {contact: None for email in sorted(emails_of(link)) for contact in known.by_email.get(email, ())}
+    found.update(dict.fromkeys(known.by_former.get(link.email, ())))
     return [contact for contact in found if contact.is_person and known.is_named(contact, link)]
 
 
