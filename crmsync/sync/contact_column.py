@@ -18,6 +18,7 @@ from crmsync.sync.models import ContactLink, SyncChange, SyncRun
 from crmsync.sync.words import Text
 from exchange_setup.models import ExchangeSync, LeftFilterRule, RemovedRule
 
+STAYS_OUT = "minus"
 IN_OUTLOOK = Mark("check", "ok", _("In Outlook"))
 NEXT_SYNC = pgettext_lazy("where a contact stands, in a narrow column", "Next sync")
 NEXT = Mark("refresh-cw", "info", NEXT_SYNC)
@@ -92,9 +93,14 @@ def held(setup: ExchangeSync, keys: list[int]) -> set[int]:
 
 def mark(contact: Contact, known: Known) -> Mark:
     """The contact's state in a word, and in `why` the whole of it."""
-    if contact.pk in known.held:
-        return HELD
     link, choice = known.links.get(contact.pk), known.choices.get(contact.pk, "")
+    found = as_it_stands(contact, known, link, choice)
+    stays_out = found.icon == STAYS_OUT and not (link and link.gone)
+    return HELD if contact.pk in known.held and not stays_out else found
+
+
+def as_it_stands(contact: Contact, known: Known, link: ContactLink | None, choice: str) -> Mark:
+    """The mark, whether or not a run is held."""
     if link and link.state == LinkState.LINKED and not link.gone:
         if link.problem:
             reason = Reason(link.problem).label
@@ -107,9 +113,9 @@ def mark(contact: Contact, known: Known) -> Mark:
     if link and link.state in (LinkState.REMOVED, LinkState.LINKED):
         return NEXT if comes_back(contact, link, known, choice) else left_out(Reason.REMOVED_IN_OUTLOOK)
     if choice != Preference.ALWAYS and known.selected is None:
-        return Mark("minus", "muted", _("Left out"), _("Your filter has a mistake in it."))
+        return Mark(STAYS_OUT, "muted", _("Left out"), _("Your filter has a mistake in it."))
     if choice != Preference.ALWAYS and contact.pk not in known.selected:
-        return Mark("minus", "muted", _("Not in filter"), _("Your filter does not select it."))
+        return Mark(STAYS_OUT, "muted", _("Not in filter"), _("Your filter does not select it."))
     return left_out(link.problem) if link and link.problem else NEXT
 
 
@@ -127,4 +133,4 @@ def comes_back(contact: Contact, link: ContactLink, known: Known, choice: str) -
 def left_out(reason: str) -> Mark:
     """Why the contact is not in my Outlook: a word or two in the column, all of it on hover and on its card."""
     text = Reason(reason).label
-    return Mark("minus", "muted", SHORT.get(reason, _("Left out")), text)
+    return Mark(STAYS_OUT, "muted", SHORT.get(reason, _("Left out")), text)

@@ -47,6 +47,12 @@ LOOKS: dict[State, tuple[str, str, Text]] = {
     State.OUT: ("minus", "muted", _("Not in your Outlook")),
 }
 
+# While a run waits for a decision nothing may be said of the next one.
+HELD_TEXTS: dict[State, Text] = {
+    **dict.fromkeys((State.BEHIND, State.LEAVING), _("In your Outlook")),
+    **dict.fromkeys((State.CREATING, State.DUE), _("Not yet in your Outlook")),
+}
+
 # Reasons whose advice is about both sides; of a contact without a copy in Outlook only the CRM's half is true.
 WITHOUT_COPY: dict[str, Text | None] = {
     Reason.IN_TRASH: _("Restore the contact, if it should be synced."),
@@ -60,7 +66,7 @@ NO_SETUP, WRONG_FILTER, NOT_IN_FILTER, LEFT_BY_UNDO = "no_setup", "wrong_filter"
 SETTLED_SHOWN = 3
 LEAVES_TRASHED, LEAVES_NEVER, LEAVES_FILTER = "leaves_trashed", "leaves_never", "leaves_filter"
 GONE_STAYS_OUT, GONE_TO_TRASH = "gone_stays_out", "gone_to_trash"
-NEXT = (State.DUE, State.BEHIND, State.LEAVING, State.CREATING)  # of which the next sync has to do something
+GONE = (GONE_STAYS_OUT, GONE_TO_TRASH)  # of which the next sync takes note
 HELD = _("A sync that would change it waits for your decision.")
 HELD_GONE = _("A sync that would take note of it waits for your decision.")
 CHANGE_FILTER = Button(_("Change the filter"), reasons.SETUP)
@@ -136,21 +142,21 @@ class Verdict:
 
     @property
     def icon(self) -> str:
-        return LOOKS[self.state][0]
+        return "hand" if self.held_run else LOOKS[self.state][0]
 
     @property
     def tone(self) -> str:
-        return LOOKS[self.state][1]
+        return "warn" if self.held_run else LOOKS[self.state][1]
 
     @property
     def text(self) -> Text:
-        return LOOKS[self.state][2]
+        return HELD_TEXTS.get(self.state, LOOKS[self.state][2]) if self.held_run else LOOKS[self.state][2]
 
     @property
     def advice(self) -> Advice | None:
         found = ADVICE.get(self.reason) or reasons.about(self.reason)
         if self.held_run:
-            did = HELD_GONE if self.reason in (GONE_STAYS_OUT, GONE_TO_TRASH) else HELD
+            did = HELD_GONE if self.reason in GONE else HELD
             return Advice(found.happened if found else "", did, "")
         if found is None or self.state is not State.OUT or self.reason not in WITHOUT_COPY:
             return found
@@ -252,8 +258,8 @@ def facts_of(contact: Contact, user: AbstractBaseUser) -> Facts | None:
 def verdict(contact: Contact, facts: Facts | None) -> Verdict:
     """Whether the contact is in the setup's Outlook, in a few words, and why."""
     found = as_it_stands(contact, facts)
-    is_next = found.state in NEXT or found.reason in (GONE_STAYS_OUT, GONE_TO_TRASH)
-    return replace(found, held_run=facts.held_run) if facts and is_next else found
+    may_wait = found.state is not State.OUT or found.reason in GONE
+    return replace(found, held_run=facts.held_run) if facts and may_wait else found
 
 
 def as_it_stands(contact: Contact, facts: Facts | None) -> Verdict:

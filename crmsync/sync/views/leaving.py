@@ -29,5 +29,5 @@ def disconnect(request: HttpRequest) -> HttpResponse:
     if run is not None:
         messages.success(request, _("The removal is on its way. When all is out, the mailbox is disconnected."))
         return redirect(run)
-    messages.success(request, _("Disconnected. Your contacts stay in Outlook and in the CRM; nothing syncs any more."))
+    messages.success(request, _("Disconnected. Outlook and the CRM stay as they are; nothing syncs any more."))
     return redirect("exchange_setup:setup")
