@@ -177,6 +177,19 @@ def test_who_was_removed_after_a_refusal_is_not_said_to_be_refused(jens, anne):
     assert (link.state, link.problem) == (LinkState.REMOVED, "")
 
 
+def test_who_was_taken_out_by_an_undo_is_not_said_to_be_broken_for_ever(jens, anne):
+    """Asked after the removal of our own, Outlook once gave an answer that made no sense."""
+    jens.sync()
+    jens.undo()
+    jens.tenant.faults.add("status", status=500, code="ErrorCorruptData", match=ONE_BY_ONE, times=0)
+    jens.sync()
+    assert ContactLink.objects.get().problem == "broken"
+    jens.tenant.faults.clear()
+    settle(jens)
+    link = ContactLink.objects.get()
+    assert (link.state, link.problem) == (LinkState.REMOVED, "")
+
+
 # Items that went somewhere ------------------------------------------------------------------------------------------
 
 

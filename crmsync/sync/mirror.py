@@ -151,6 +151,11 @@ def take_in(link: ContactLink, item: OutlookItem) -> None:
     link.outlook = filled(item.fields) if differs else None
     kept_out = waited or bool(link.kept_out)
     link.dirty = link.dirty or differs or came_back or kept_out or link.problem in INTRINSIC or link.private
+    no_longer_broken(link)
+
+
+def no_longer_broken(link: ContactLink) -> None:
+    """Outlook has said what is so: an answer before it that made no sense is of no matter."""
     if link.problem == Reason.BROKEN:
         link.note_problem("")
 
@@ -230,6 +235,7 @@ def verify(link: ContactLink, answer: Json | ItemError, folder_id: str) -> None:
     elif isinstance(place, NotFound | str):
         link.missing = link.needs_extras = False
         link.gone = link.dirty = True
+        no_longer_broken(link)
     else:
         link.note_problem(Reason.BROKEN, str(place))
         link.dirty = True
