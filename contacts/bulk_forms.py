@@ -110,8 +110,8 @@ class TrashForm(ActForm):
         "count",
     )
     follows = ngettext_lazy(
-        "It stays in the trash for 30 days. Whether its Outlook copies go too depends on each salesperson's rules.",
-        "They stay in the trash for 30 days. Whether their Outlook copies go too depends on each salesperson's rules.",
+        "It stays in the trash for 30 days. Whether any copies in Outlook go too depends on each salesperson's rules.",
+        "They stay in the trash for 30 days. Whether any copies in Outlook go too depends on each salesperson's rules.",
         "count",
     )
     icon = "trash-2"

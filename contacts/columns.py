@@ -75,7 +75,7 @@ COLUMNS = {
         column("county"),
         column("country"),
         column("territory"),
-        column("salesperson", head=pgettext_lazy("column", "Sales"), order_by="salesperson__code", indexed=True),
+        column("salesperson", head=pgettext_lazy("column", "Seller"), order_by="salesperson__code", indexed=True),
         column("birthday", needs_label=True),
         column("number", needs_label=True),
         column("created", "created_at", _("Added")),

@@ -198,7 +198,7 @@ class Contact(models.Model):
     birthday = models.DateField(_("Birthday"), null=True, blank=True, validators=[no_future_date])
     notes = models.TextField(_("Notes"), max_length=30_000, blank=True)
     privacy_blocked = models.BooleanField(
-        _("Privacy blocked"), default=False, help_text=_("Leave this person out of everything that leaves the CRM.")
+        _("Privacy blocked"), default=False, help_text=_("Keep this person out of every Outlook.")
     )
 
     created_at = models.DateTimeField(_("Created"), default=timezone.now, editable=False)

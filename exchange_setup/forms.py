@@ -87,12 +87,12 @@ SENTENCES = [
     Rule(
         "conflict_rule",
         _("When the same field was changed differently on both sides,"),
-        _("You give Anne a new mobile number in Outlook, a colleague another one in the CRM. The log keeps both."),
+        _("You give Anne a new mobile number in Outlook, a colleague another in the CRM. The activity log keeps both."),
     ),
     Rule(
         "removed_rule",
         _("When I delete a contact in Outlook,"),
-        _("You tidy up your phone. A full sync puts back what was left out."),
+        _("You tidy up your phone. A full sync puts back what was removed."),
     ),
     Rule(
         "trashed_rule",
@@ -112,7 +112,7 @@ SENTENCES = [
     Rule(
         "shared_email_rule",
         _("When several CRM contacts have the same e‑mail,"),
-        _("Two people share info@fabrikam.example. The others are listed with a way to merge them."),
+        _("Two people share info@fabrikam.example. The other one is listed with a way to merge them."),
     ),
     Rule(
         "sync_notes",

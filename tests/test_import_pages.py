@@ -86,7 +86,10 @@ def test_a_row_that_empties_a_field_is_marked_and_counted(client, django_assert_
     with django_assert_num_queries(7):  # as for any file: what is emptied is not read from the rows
         page = client.get(PREVIEW).text
     assert "1 row empties a field" in page and page.count("import-empties") == 1
-    assert "Row 2, Anne Berg: E-mail. Without an e-mail a contact is left out of Outlook.</div>" in page
+    assert (
+        "Row 2, Anne Berg: E-mail. The e-mail goes from Outlook, too; who is not there yet stays out of it.</div>"
+        in page
+    )
     assert [shown.tone for shown in rows(client)] == ["warn", "info"]
     upload(client, content.format(anne.number, "anne@x.example", bo.number))
     page = client.get(PREVIEW).text
@@ -101,7 +104,7 @@ def test_of_many_rows_that_empty_a_field_the_ones_without_an_e_mail_are_named_fi
     upload(client, "number,email,city\n" + "".join(lines))
     page = client.get(PREVIEW).text
     assert "Row 6, E Berg: E-mail, City. Row 2, A Berg: City. Row 3, B Berg: City. And 2 more." in page
-    assert "5 rows empty a field" in page and "left out of Outlook" in page
+    assert "5 rows empty a field" in page and "The e-mail goes from Outlook, too" in page
 
 
 def test_the_preview_says_whether_a_row_is_like_a_contact_or_like_an_earlier_row_and_offers_what_is_true(client):

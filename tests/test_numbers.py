@@ -146,7 +146,7 @@ def a_preview_counts_contacts_and_leaves_out_what_was_left_out(
     assert number(changed) == sum(not row.leave for row in leading)
     assert re.search(r"(\d+) (?:is|are) left out", apply)[1] == "1"
     found = cards(shown)
-    assert found.pop("To be changed all together") == len(leading) and found.pop("Left out by you") == 1
+    assert found.pop("To be changed in all") == len(leading) and found.pop("Left out by you") == 1
     skipped = sum(row.action == "skip" for row in rows)
     assert skipped and found.pop("Left out each with its reason") == skipped
     assert sum(found.values()) == len(leading)

@@ -141,6 +141,13 @@ def test_administrators_see_that_the_client_secret_runs_out(
         assert not sees or f"{says}" in text
 
 
+def test_not_every_part_works_where_one_is_marked_as_bad(admin: Client, settings: Any) -> None:
+    beat()
+    settings.M365_CLIENT_SECRET_EXPIRES = timezone.localdate() - timedelta(days=1)
+    assert "A part needs a look." in admin.get("/sync/status/").text
+    assert admin.get("/healthz").status_code == 200
+
+
 # --- Freshness -------------------------------------------------------------------------------------------------------
 
 

@@ -204,7 +204,7 @@ def test_rows_can_be_found_by_part_of_a_name(mine, setup):
 
 @pytest.mark.parametrize(
     ("tab", "told"),
-    [("crm", "Nothing in the CRM"), ("left-out", "Nobody was left out"), ("failed", "Nothing failed")],
+    [("crm", "Nothing in the CRM"), ("left-out", "Nobody new was left out"), ("failed", "Nothing failed")],
 )
 def test_an_empty_part_of_a_run_says_so_in_a_sentence_and_has_nothing_to_search(mine, setup, tab, told):
     run = ChangeFactory(run__setup=setup).run

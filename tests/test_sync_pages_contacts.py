@@ -150,7 +150,7 @@ def test_while_a_sync_is_held_the_list_does_not_claim_to_be_all_that_is_missing(
     LinkFactory.create_batch(2, setup=setup, problem="no_email")
     page = text(mine.get("/sync/left-out/"))
     assert ("2 contacts that are not, or not completely, on both sides" in page) == (kind == "undo")
-    assert ("reasons of their own; those of the sync that is held come on top" in page) == (kind == "sync")
+    assert ("each with its reason; those of the sync that is held are not counted here" in page) == (kind == "sync")
 
 
 def test_left_out_can_be_narrowed_to_one_reason(mine, setup):

@@ -104,6 +104,17 @@ def test_nobody_undoes_somebody_elses_run_nor_a_change_of_another_run(client):
     assert not SyncRun.objects.filter(kind="undo").exists()
 
 
+def test_while_a_sync_is_held_nothing_else_is_undone_and_the_page_says_so(ready, client):
+    run = last()
+    held = RunFactory(setup=ready.setup, outcome="held")
+    page = text(client.get(run.get_absolute_url()))
+    assert "Undo this sync" not in page and "undo-one" not in page
+    assert "once you have decided about the sync that is held" in page
+    answer = client.post(f"/sync/runs/{run.pk}/undo/", follow=True)
+    assert answer.redirect_chain[-1][0] == held.get_absolute_url()
+    assert "Decide about it, then undo." in text(answer)
+
+
 @pytest.mark.parametrize("kind", ["preview", "sync"])
 def test_a_run_that_wrote_nothing_has_no_undo(client, kind):
     run = RunFactory(kind=kind)

@@ -22,7 +22,7 @@ from crmsync.sync.runs import request_run
 from crmsync.sync.verify import request_verify
 from exchange_setup.graph import client as graph_client
 from exchange_setup.models import ExchangeSync
-from tests.factories import AdministratorFactory, PersonFactory, RunFactory, SetupFactory, UserFactory
+from tests.factories import AdministratorFactory, ChangeFactory, PersonFactory, RunFactory, SetupFactory, UserFactory
 from tests.outlook import Tenant
 from tests.scene import FOLDER, Salesperson, edit, outlook_person
 
@@ -187,6 +187,16 @@ def test_a_comparison_before_the_sync_that_is_held_says_so(client, synced: Sales
     RunFactory(setup=synced.setup, outcome="held")
     for url in ("/sync/verify/last/", SyncRun.objects.get(kind="verify", counts__same=3).get_absolute_url()):
         assert "before the sync that is held" in client.get(url).text
+
+
+def test_a_comparison_before_a_sync_that_changed_something_says_so(client, synced: Salesperson) -> None:
+    client.force_login(synced.setup.user)
+    run = RunFactory(setup=synced.setup, kind="verify", counts={"compared": 3, "same": 3})
+    pages = ("/sync/verify/last/", run.get_absolute_url())
+    RunFactory(setup=synced.setup)  # it found nothing to do
+    assert not any("another sync has run since" in client.get(url).text for url in pages)
+    ChangeFactory(run__setup=synced.setup, outcome="done")
+    assert all("another sync has run since" in client.get(url).text for url in pages)
 
 
 def test_a_field_that_is_left_out_of_a_contact_in_both_says_so(client, synced: Salesperson) -> None:

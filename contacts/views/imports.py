@@ -211,7 +211,7 @@ def emptied_words(upload: Upload) -> str:
     if more := upload.emptying - len(upload.emptied):
         sentences.append(ngettext("And %(count)d more.", "And %(count)d more.", more) % {"count": more})
     if any("email" in fields for _row, _name, fields in upload.emptied):
-        sentences.append(_("Without an e-mail a contact is left out of Outlook."))
+        sentences.append(_("The e-mail goes from Outlook, too; who is not there yet stays out of it."))
     return " ".join(sentences)
 
 

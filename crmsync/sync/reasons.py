@@ -119,7 +119,7 @@ REASONS: dict[str, Advice] = {
     Reason.SHARED_EMAIL: Advice(
         _("Another CRM contact has the same e-mail and a lower number."),
         _("Only that other contact goes to Outlook."),
-        _("Merge them if they are the same, give this one an e-mail of its own, or let each of them go by your rules."),
+        _("Merge them if they are the same, give this one an e-mail of its own, or change the rule for such cases."),
         SHOW_ALL_WITH_EMAIL,
     ),
     Reason.DUPLICATE: Advice(

@@ -75,6 +75,11 @@ class Status:
     freshness: Freshness | None
     slowest: list[Slow]
 
+    @property
+    def well(self) -> bool:
+        """Whether no sign is bad; `/healthz` looks only at what keeps everybody's syncs from running in time."""
+        return all(sign.tone != "bad" for sign in self.signs)
+
     @classmethod
     def now(cls) -> Self:
         """A constant number of queries."""

@@ -51,7 +51,7 @@ TABS = [
         LEFT_OUT,
         gettext_lazy("Left out"),
         Q(action=Action.SKIP) | Q(outcome=ChangeOutcome.SKIPPED),
-        gettext_lazy("Nobody was left out"),
+        gettext_lazy("Nobody new was left out"),
     ),
     Tab("failed", gettext_lazy("Failed"), Q(outcome=ChangeOutcome.FAILED), gettext_lazy("Nothing failed")),
 ]

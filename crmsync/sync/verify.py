@@ -12,12 +12,12 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 
 from contacts.models import Contact
-from crmsync.sync.choices import Kind, LinkState, Outcome, Reason, Step, Trigger
+from crmsync.sync.choices import ChangeOutcome, Kind, LinkState, Outcome, Reason, Step, Trigger
 from crmsync.sync.comparing import compare, compare_lonely, difference
 from crmsync.sync.differences import Difference, Explanation, Place
 from crmsync.sync.mapping import OutlookItem, read_whole
 from crmsync.sync.mirror import BATCH
-from crmsync.sync.models import EMPTY_COUNTS, ContactLink, SyncRun
+from crmsync.sync.models import EMPTY_COUNTS, ContactLink, SyncChange, SyncRun
 from crmsync.sync.planning import since
 from crmsync.sync.runs import NotReady, request_run
 from crmsync.sync.scope import plan_holds, wanted
@@ -51,14 +51,18 @@ def request_verify(setup: ExchangeSync, *, trigger: Trigger, **options: Any) -> 
 
 
 def last_verification(setup: ExchangeSync) -> SyncRun | None:
-    """The last comparison that came to its end, with `held_since`. One query."""
-    return with_held_since(setup.runs.filter(kind=Kind.VERIFY, outcome=Outcome.DONE)).first()
+    """The last comparison that came to its end, with `held_since` and `synced_since`. One query."""
+    return with_later(setup.runs.filter(kind=Kind.VERIFY, outcome=Outcome.DONE)).first()
 
 
-def with_held_since(runs: QuerySet[SyncRun]) -> QuerySet[SyncRun]:
-    """`runs`, each with `held_since`, whether a later run of the same mailbox is held."""
-    held = SyncRun.objects.filter(setup=OuterRef("setup"), outcome=Outcome.HELD, pk__gt=OuterRef("pk"))
-    return runs.annotate(held_since=Exists(held))
+def with_later(runs: QuerySet[SyncRun]) -> QuerySet[SyncRun]:
+    """`runs`, each with `held_since` and `synced_since`: a later run of its mailbox is held, changed something."""
+    later = SyncRun.objects.filter(setup=OuterRef("setup"), pk__gt=OuterRef("pk"))
+    wrote = SyncChange.objects.filter(run=OuterRef("pk"), outcome=ChangeOutcome.DONE)
+    return runs.annotate(
+        held_since=Exists(later.filter(outcome=Outcome.HELD)),
+        synced_since=Exists(later.exclude(kind=Kind.PREVIEW).filter(Exists(wrote))),
+    )
 
 
 def verify(work: Work) -> None:

@@ -193,7 +193,7 @@ def of_contact(contact: Contact) -> Iterator[Check]:
     """What is asked of every contact, whoever's Outlook it is about."""
     if contact.deleted_at:
         since = {"date": date_format(localtime(contact.deleted_at))}
-        yield Check("in_trash", False, _("It is in the CRM's trash, since %(date)s") % since)
+        yield Check("in_trash", False, _("It has been in the CRM's trash since %(date)s") % since)
     else:
         yield Check("in_trash", True, _("It is not in the CRM's trash"))
     yield Check("person", contact.is_person, _("It is a person") if contact.is_person else _("It is a company"))

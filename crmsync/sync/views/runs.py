@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db.models import Case, When
+from django.db.models import Case, Exists, OuterRef, When
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -48,7 +48,8 @@ def run_list(request: HttpRequest) -> HttpResponse:
 def run_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """One run. An administrator sees of another's run what it did and how many, but no contact of theirs."""
     seen = SyncRun.objects.visible_to(request.user).select_related("setup__user", "requested_by", "undoes")
-    run = get_object_or_404(undo.with_undo(seen), pk=pk)
+    held = SyncRun.objects.filter(setup=OuterRef("setup"), outcome=Outcome.HELD)
+    run = get_object_or_404(undo.with_undo(seen).annotate(another_is_held=Exists(held)), pk=pk)
     if run.kind == Kind.VERIFY:
         return redirect(run)
     mine = run.setup.user_id == request.user.pk
@@ -57,12 +58,15 @@ def run_detail(request: HttpRequest, pk: int) -> HttpResponse:
     picked = tables.Picked.from_params(request.GET if mine else {})
     changes = picked.among(run.changes.all())
     tabs = tables.counted_tabs(changes, run)
+    undoable = mine and run.wrote and not run.is_open and run.kind != Kind.PREVIEW
+    waits = undoable and run.another_is_held
     context = run_context(run) | {
         "mine": mine,
         "rulings": said_of(run) if run.decided_at or run.outcome == Outcome.HELD else [],
         "picked": picked,
         "tabs": tabs,
-        "can_undo": mine and run.wrote and not run.is_open and run.kind != Kind.PREVIEW,
+        "can_undo": undoable and not waits,
+        "undo_waits": undoable and waits,
         "tab": next(tab for tab in tabs if tab.slug == picked.tab.slug),
         "has_rows": picked.narrows or tabs[0].count,
     }

@@ -7,6 +7,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from crmsync.sync.choices import Outcome
 from crmsync.sync.models import SyncRun
 from crmsync.sync.paging import key
 from crmsync.sync.runs import NotReady
@@ -30,6 +31,8 @@ def run_undo(request: HttpRequest, pk: int) -> HttpResponse:
     except NotReady as problem:
         messages.error(request, str(problem.message))
         return redirect(run)
-    if not is_new:
+    if not is_new and undo.outcome == Outcome.HELD:
+        messages.warning(request, _("A sync is held, so nothing was planned. Decide about it, then undo."))
+    elif not is_new:
         messages.warning(request, _("This one is open already, so nothing was planned. Let it end, then undo."))
     return redirect(undo)

@@ -12,7 +12,7 @@ from crmsync.sync.choices import Kind, Trigger
 from crmsync.sync.models import SyncRun
 from crmsync.sync.run_titles import NO_COMPARISON, OPEN_ALREADY
 from crmsync.sync.runs import NotReady
-from crmsync.sync.verify import last_verification, request_verify, with_held_since
+from crmsync.sync.verify import last_verification, request_verify, with_later
 from crmsync.sync.views.runs import run_context, run_progress_of
 from exchange_setup.models import ExchangeSync
 
@@ -53,7 +53,7 @@ def verification_box(request: HttpRequest) -> HttpResponse:
 def verification(request: HttpRequest, pk: int) -> HttpResponse:
     """One comparison: how much is the same, and each difference with its cause. Administrators see the numbers."""
     seen = SyncRun.objects.visible_to(request.user).select_related("setup__user", "requested_by")
-    run = get_object_or_404(with_held_since(seen), pk=pk, kind=Kind.VERIFY)
+    run = get_object_or_404(with_later(seen), pk=pk, kind=Kind.VERIFY)
     mine = run.setup.user_id == request.user.pk
     shown = verifications.Shown(run, request.GET if mine else {})
     return render(request, "sync/verification.html", run_context(run) | {"mine": mine, "shown": shown})
