@@ -198,7 +198,9 @@ class Contact(models.Model):
     birthday = models.DateField(_("Birthday"), null=True, blank=True, validators=[no_future_date])
     notes = models.TextField(_("Notes"), max_length=30_000, blank=True)
     privacy_blocked = models.BooleanField(
-        _("Privacy blocked"), default=False, help_text=_("Keep this person out of every Outlook.")
+        _("Privacy blocked"),
+        default=False,
+        help_text=_("Goes to nobody's Outlook. A copy that is there stays, and is synced no more."),
     )
 
     created_at = models.DateTimeField(_("Created"), default=timezone.now, editable=False)

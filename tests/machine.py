@@ -194,7 +194,7 @@ class Histories(Plans):
             "street": {"businessAddress": {**address, "street": f"{new}\n{new}" if new else ""}},
             "phone": {"businessPhones": [phone for phone in (new, phones[1]) if phone]},
             "phone_2": {"businessPhones": [phone for phone in (phones[0], new) if phone]},
-            "fax": {"singleValueExtendedProperties": extended(fax=new)},
+            "fax": {"singleValueExtendedProperties": [{"id": FAX, "value": new}]},
             "givenName": {"givenName": new, "surname": values["surname"]},
         }.get(name, {name: new})
         self.people[who].outlook.edit(item["id"], **change)

@@ -265,17 +265,27 @@ def test_what_a_held_sync_would_do_is_held_not_next(client, user, django_assert_
     assert str(client.get("/contacts/").context["listing"].extra_column.marks[planned.pk].text) == "Next sync"
 
 
-@pytest.mark.parametrize("is_selected", [True, False])
-def test_the_list_and_the_card_have_one_sign_for_who_waits_in_a_held_sync(client, user, is_selected):
+@pytest.mark.parametrize(
+    ("city", "link", "sign"),
+    [
+        ("Aarhus", {}, ("hand", "Held")),
+        ("Aarhus", {"state": "left_out", "problem": "no_email"}, ("hand", "Held")),  # it has got one since
+        ("Aarhus", {"state": "removed", "gone": True}, ("hand", "Held")),  # a full sync would put it back
+        ("Aarhus", {"state": "left_out", "problem": "refused"}, ("minus", "Left out")),
+        ("Odense", {}, ("minus", "Not in filter")),
+    ],
+)
+def test_the_list_and_the_card_have_one_sign_for_who_waits_in_a_held_sync(client, user, city, link, sign):
     setup = SetupFactory(user=user, contact_filter={"city": "Aarhus"})
     setup.enable()
-    contact = PersonFactory(city="Aarhus" if is_selected else "Odense")
+    contact = PersonFactory(city=city)
+    if link:
+        LinkFactory(setup=setup, contact=contact, **link)
     run = ChangeFactory(run__setup=setup, run__outcome="held", contact=contact, outcome="planned").run
     mark = client.get("/contacts/").context["listing"].extra_column.marks[contact.pk]
     card = client.get(f"/sync/contacts/{contact.number}/").content.decode()
-    assert (mark.icon, str(mark.text)) == (("hand", "Held") if is_selected else ("minus", "Not in filter"))
-    assert ("Not yet in your Outlook" in card) == (run.get_absolute_url() in card) == is_selected
-    assert ("tone-warn sync-state" in card) == is_selected
+    assert (mark.icon, str(mark.text)) == sign
+    assert (run.get_absolute_url() in card) == ("tone-warn sync-state" in card) == (sign == ("hand", "Held"))
 
 
 @pytest.mark.parametrize(

@@ -100,11 +100,26 @@ def test_the_choice_is_made_by_giving_one_of_them_the_name(jens, folder):
 def test_of_several_outlook_items_with_one_email_the_oldest_is_paired(jens, folder):
     anne = PersonFactory(first_name="Anne", surname="Holm", email=EMAIL)
     old = jens.outlook.add(**outlook_person("Annie", "H", EMAIL))
-    jens.outlook.add(**outlook_person("Anne", "Holm", EMAIL.upper()))
+    jens.outlook.add(**outlook_person("A.", "Holm", EMAIL.upper()))
     report = jens.sync()
     assert reasons(report) == ["duplicate"]
     assert ContactLink.objects.get(contact=anne).outlook_id == old["id"]
     assert Contact.objects.count() == 1
+    assert jens.sync()["changes"] == []
+
+
+@pytest.mark.parametrize("other", ["open", "company", "trashed"])
+def test_of_several_outlook_items_with_one_email_a_younger_one_of_the_same_name_is_paired(jens, folder, other):
+    anne = PersonFactory(first_name="Anne", surname="Holm", email=EMAIL)
+    if other == "company":
+        CompanyFactory(name="Annie H", email=EMAIL)
+    if other == "trashed":
+        PersonFactory(first_name="Bo", surname="Chen", email=EMAIL).trash(by=None)
+    jens.outlook.add(**outlook_person("Annie", "H", EMAIL))
+    young = jens.outlook.add(**outlook_person("Anne", "Holm", EMAIL.upper()))
+    assert reasons(jens.sync()) == ["duplicate"]
+    assert ContactLink.objects.get(contact=anne).outlook_id == young["id"]
+    assert jens.names() == ["Anne Holm", "Annie H"]
     assert jens.sync()["changes"] == []
 
 
@@ -193,20 +208,30 @@ def test_an_item_made_anew_under_its_former_name_is_recognised_by_its_second_ema
     assert quiet(jens)
 
 
-def test_an_item_made_anew_with_its_former_email_is_recognised_though_the_crm_has_another(jens, folder):
+@pytest.mark.parametrize("is_further", [False, True])
+def test_an_item_made_anew_with_its_former_email_is_recognised_though_the_crm_has_another(jens, folder, is_further):
     anne = PersonFactory(first_name="Anne", surname="Holm", email="anne@fabrikam.example")
     jens.sync()
     edit(anne, email="holm@fabrikam.example")
     jens.outlook.remove(jens.card("Anne Holm")["id"])
-    jens.outlook.add(givenName="Anne", surname="Holm", emailAddresses=[{"address": "Anne@fabrikam.example"}])
-    jens.outlook.add(givenName="Bo", surname="Holm", emailAddresses=[{"address": "bo@fabrikam.example"}])
+    former = {"address": "Anne@fabrikam.example"}
+    emails = [{"address": "new@fabrikam.example"}, former] if is_further else [former]
+    jens.outlook.add(givenName="Bo", surname="Holm", emailAddresses=[former])
+    jens.outlook.add(givenName="Anne", surname="Holm", emailAddresses=emails)
     jens.sync()
-    assert list(Contact.objects.values_list("first_name", "email")) == [
-        ("Anne", "holm@fabrikam.example"),
-        ("Bo", "bo@fabrikam.example"),
-    ]
+    emails = list(Contact.objects.values_list("first_name", "email"))
+    assert emails == [("Anne", "holm@fabrikam.example"), ("Bo", "Anne@fabrikam.example")]
     assert jens.names() == ["Anne Holm", "Bo Holm"]
     assert quiet(jens)
+
+
+def test_a_second_card_beside_one_that_is_there_is_somebody_of_their_own_once_the_crm_has_another_email(jens, folder):
+    anne = PersonFactory(first_name="Anne", surname="Holm", email="anne@fabrikam.example")
+    jens.sync()
+    edit(anne, email="holm@fabrikam.example")
+    jens.outlook.add(givenName="Anne", surname="Holm", emailAddresses=[{"address": "anne@fabrikam.example"}])
+    assert reasons(jens.sync()) == []
+    assert Contact.objects.count() == 2 and quiet(jens)
 
 
 def test_an_email_that_changed_its_place_stands_on_no_side_twice(jens, folder):

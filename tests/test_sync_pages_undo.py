@@ -109,7 +109,7 @@ def test_while_a_sync_is_held_nothing_else_is_undone_and_the_page_says_so(ready,
     held = RunFactory(setup=ready.setup, outcome="held")
     page = text(client.get(run.get_absolute_url()))
     assert "Undo this sync" not in page and "undo-one" not in page
-    assert "once you have decided about the sync that is held" in page
+    assert "once you have decided about what waits for you" in page
     answer = client.post(f"/sync/runs/{run.pk}/undo/", follow=True)
     assert answer.redirect_chain[-1][0] == held.get_absolute_url()
     assert "Decide about it, then undo." in text(answer)

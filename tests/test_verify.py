@@ -194,9 +194,9 @@ def test_a_comparison_before_a_sync_that_changed_something_says_so(client, synce
     run = RunFactory(setup=synced.setup, kind="verify", counts={"compared": 3, "same": 3})
     pages = ("/sync/verify/last/", run.get_absolute_url())
     RunFactory(setup=synced.setup)  # it found nothing to do
-    assert not any("another sync has run since" in client.get(url).text for url in pages)
+    assert not any("a sync has changed something since" in client.get(url).text for url in pages)
     ChangeFactory(run__setup=synced.setup, outcome="done")
-    assert all("another sync has run since" in client.get(url).text for url in pages)
+    assert all("a sync has changed something since" in client.get(url).text for url in pages)
 
 
 def test_a_field_that_is_left_out_of_a_contact_in_both_says_so(client, synced: Salesperson) -> None:

@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='contact',
             name='privacy_blocked',
-            field=models.BooleanField(default=False, help_text='Keep this person out of every Outlook.', verbose_name='Privacy blocked'),
+            field=models.BooleanField(default=False, help_text="Goes to nobody's Outlook. A copy that is there stays, and is synced no more.", verbose_name='Privacy blocked'),
         ),
     ]

@@ -13,7 +13,7 @@ from contacts.extra_column import ExtraColumn, Mark
 from contacts.filters import FilterError, as_q
 from contacts.models import Contact
 from crmsync.sync.choices import WAITING, LinkState, Outcome, Preference, Reason
-from crmsync.sync.explain import is_behind, unfit
+from crmsync.sync.explain import FAILED, is_behind, unfit
 from crmsync.sync.models import ContactLink, SyncChange, SyncRun
 from crmsync.sync.words import Text
 from exchange_setup.models import ExchangeSync, LeftFilterRule, RemovedRule
@@ -116,7 +116,8 @@ def as_it_stands(contact: Contact, known: Known, link: ContactLink | None, choic
         return Mark(STAYS_OUT, "muted", _("Left out"), _("Your filter has a mistake in it."))
     if choice != Preference.ALWAYS and contact.pk not in known.selected:
         return Mark(STAYS_OUT, "muted", _("Not in filter"), _("Your filter does not select it."))
-    return left_out(link.problem) if link and link.problem else NEXT
+    is_left_out = link and link.problem and (contact.pk not in known.held or link.problem in FAILED)
+    return left_out(link.problem) if is_left_out else NEXT
 
 
 def comes_back(contact: Contact, link: ContactLink, known: Known, choice: str) -> bool:

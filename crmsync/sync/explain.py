@@ -258,7 +258,7 @@ def facts_of(contact: Contact, user: AbstractBaseUser) -> Facts | None:
 def verdict(contact: Contact, facts: Facts | None) -> Verdict:
     """Whether the contact is in the setup's Outlook, in a few words, and why."""
     found = as_it_stands(contact, facts)
-    may_wait = found.state is not State.OUT or found.reason in GONE
+    may_wait = facts and (found.state is not State.OUT or (facts.link and facts.link.gone))
     return replace(found, held_run=facts.held_run) if facts and may_wait else found
 
 

@@ -33,11 +33,11 @@ class Known:
     """What the database says about the e-mails of a chunk of items, read in a constant number of queries."""
 
     by_email: dict[str, list[Contact]] = field(default_factory=lambda: defaultdict(list))
-    by_former: dict[str, list[Contact]] = field(default_factory=lambda: defaultdict(list))  # as known in Outlook
+    by_former: dict[str, list[Contact]] = field(default_factory=lambda: defaultdict(list))  # as their item had
     names: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
     taken: set[int] = field(default_factory=set)
     never: set[int] = field(default_factory=set)
-    oldest: dict[str, int] = field(default_factory=dict)
+    first: dict[str, int] = field(default_factory=dict)
     erased: set[str] = field(default_factory=set)
     erased_items: set[str] = field(default_factory=set)
 
@@ -47,13 +47,16 @@ class Known:
 
 
 def match(work: Work, links: list[ContactLink]) -> list[tuple[ContactLink, Match]]:
-    """A Match for each of `links`, items that are only in Outlook and could enter the CRM; the oldest come first."""
+    """A Match for each of `links`, items that are only in Outlook and could enter the CRM.
+
+    Of several items with one e-mail the one with the contact's name comes first, else the oldest.
+    """
     known = look_up(work, {email for link in links for email in emails_of(link)})
     known.erased = blocked(email for link in links for email in emails_of(link))
     copies = ErasedCopy.objects.filter(setup=work.setup, outlook_id__in=[link.outlook_id for link in links])
     known.erased_items.update(copies.values_list("outlook_id", flat=True))
     results = []
-    for link in sorted(links, key=lambda link: (known.oldest.get(link.email) != link.pk, link.pk)):
+    for link in sorted(links, key=lambda link: (known.first.get(link.email) != link.pk, link.pk)):
         result = decide(link, known)
         if result.contact is not None:
             known.taken.add(result.contact.pk)
@@ -77,7 +80,8 @@ def have_email_of(links: QuerySet[ContactLink], contacts: QuerySet[Contact]) -> 
 def look_up(work: Work, emails: set[str]) -> Known:
     known = Known()
     ids = set()
-    former = dict(work.links.filter(email__in=emails, contact__isnull=False).values_list("contact_id", "email"))
+    away = work.links.filter(Q(gone=True) | Q(missing=True) | Q(state=LinkState.REMOVED), contact__isnull=False)
+    former = dict(away.filter(email__in=emails).values_list("contact_id", "email"))
     found = Contact.objects.with_email(emails) | Contact.objects.filter(pk__in=former)
     contacts = list(found.select_related("merged_into").order_by("number"))
     survivors = survivors_of(contacts)
@@ -96,11 +100,23 @@ def look_up(work: Work, emails: set[str]) -> Known:
             known.taken.add(link.contact_id)
     known.taken.update(work.run.planned.filter(contact_id__in=ids).values_list("contact_id", flat=True))
     known.never.update(work.never().filter(contact_id__in=ids).values_list("contact_id", flat=True))
-    rivals = work.links.filter(state=LinkState.SEEN, email__in=emails).exclude(problem__in=INTRINSIC)
-    rivals = rivals.exclude(decision=Decision.KEEP_OUT)
-    for pk, email in rivals.order_by("-outlook_created_at", "-pk").values_list("pk", "email"):
-        known.oldest[email] = pk
+    known.first = first_items(work, emails, known)
     return known
+
+
+def first_items(work: Work, emails: set[str], known: Known) -> dict[str, int]:
+    """Of each e-mail the key of the item that comes first: one with the name of its contact, else the oldest."""
+    rivals = work.links.filter(state=LinkState.SEEN, email__in=emails).exclude(problem__in=INTRINSIC)
+    rivals = rivals.exclude(decision=Decision.KEEP_OUT).order_by("-outlook_created_at", "-pk")
+    found = list(rivals.values_list("email", "pk", "outlook_name"))
+    open_people = {email: [it for it in people if is_open(it)] for email, people in known.by_email.items()}
+    of_name = {row[0]: row[1] for row in found if any(alike(it.name, row[2]) for it in open_people.get(row[0], ()))}
+    return {email: pk for email, pk, _name in found} | of_name
+
+
+def is_open(contact: Contact) -> bool:
+    """Whether an item may be paired with them."""
+    return contact.is_person and not (contact.is_trashed or contact.privacy_blocked)
 
 
 def decide(link: ContactLink, known: Known) -> Match:
@@ -109,44 +125,45 @@ def decide(link: ContactLink, known: Known) -> Match:
         return Match(reason=Reason.NOT_WANTED)
     if link.outlook_id in known.erased_items:  # it holds what was erased, under whatever e-mail
         return Match(reason=Reason.ERASED)
-    everybody = known.by_email.get(link.email) or by_another_email(link, known)
+    by_first = known.by_email.get(link.email, [])
+    everybody = by_first or by_another_email(link, known)
     people = [contact for contact in everybody if contact.is_person and not contact.is_trashed]
     open_people = [contact for contact in people if not contact.privacy_blocked]
-    is_oldest = known.oldest.get(link.email) == link.pk
+    is_first = known.first.get(link.email) == link.pk
     if people and not open_people:
         return Match(reason=Reason.PRIVACY_BLOCKED, detail=numbers(people))
     if open_people:
-        return kept_apart(link, everybody, known) or among(link, open_people, known, is_oldest)
+        return kept_apart(link, everybody, known) or among(link, open_people, known, is_first or not by_first)
     if companies := [contact for contact in everybody if not contact.is_person and not contact.is_trashed]:
         return Match(reason=Reason.COMPANY_EMAIL, detail=numbers(companies))
     if everybody:
         return Match(reason=Reason.IN_TRASH, detail=numbers(everybody))
     if known.erased & emails_of(link):
         return Match(reason=Reason.ERASED)
-    return Match() if is_oldest else Match(reason=Reason.DUPLICATE)
+    return Match() if is_first else Match(reason=Reason.DUPLICATE)
 
 
 def by_another_email(link: ContactLink, known: Known) -> list[Contact]:
-    """People of the item's own name with one of its further e-mails, which colleagues often share, or formerly with it.
+    """People of the item's own name with one of its further e-mails, which colleagues often share, or once with one.
 
     The CRM may have given somebody another e-mail while the owner made their card anew with the one it had.
     """
-    found = {contact: None for email in sorted(emails_of(link)) for contact in known.by_email.get(email, ())}
-    found.update(dict.fromkeys(known.by_former.get(link.email, ())))
+    now_and_once = (known.by_email, known.by_former)
+    found = {it: None for people in now_and_once for email in sorted(emails_of(link)) for it in people.get(email, ())}
     return [contact for contact in found if contact.is_person and known.is_named(contact, link)]
 
 
 def kept_apart(link: ContactLink, everybody: list[Contact], known: Known) -> Match | None:
     """Why the item is nobody else's: of all who have its e-mail, only one who may not be paired has its name too."""
     namesakes = [contact for contact in everybody if contact.is_person and known.is_named(contact, link)]
-    if any(not (contact.is_trashed or contact.privacy_blocked) for contact in namesakes):
+    if any(is_open(contact) for contact in namesakes):
         return None
     if blocked_ones := [contact for contact in namesakes if not contact.is_trashed]:
         return Match(reason=Reason.PRIVACY_BLOCKED, detail=numbers(blocked_ones))
     return Match(reason=Reason.IN_TRASH, detail=numbers(namesakes)) if namesakes else None
 
 
-def among(link: ContactLink, people: list[Contact], known: Known, is_oldest: bool) -> Match:
+def among(link: ContactLink, people: list[Contact], known: Known, is_first: bool) -> Match:
     """Of the people with the item's e-mail: the only one, or the only one of the same name; never one who is taken."""
     candidates = people
     if len(people) > 1:
@@ -157,7 +174,7 @@ def among(link: ContactLink, people: list[Contact], known: Known, is_oldest: boo
     contact = candidates[0]
     if contact.pk in known.never:
         return Match(reason=Reason.NEVER, detail=contact.number)
-    if contact.pk in known.taken or (len(people) == 1 and not is_oldest):
+    if contact.pk in known.taken or (len(people) == 1 and not is_first):
         return Match(reason=Reason.DUPLICATE, detail=contact.number)
     return Match(contact)
 

@@ -124,7 +124,7 @@ REASONS: dict[str, Advice] = {
     ),
     Reason.DUPLICATE: Advice(
         _("Outlook holds this e-mail more than once."),
-        _("The oldest of them is synced; this one was left alone, and the CRM got no second contact."),
+        _("The one of the same name, else the oldest, is synced; this one is left alone, with no second contact."),
         _("Delete the one that you do not need, in Outlook."),
         OPEN_CONTACT,
     ),

@@ -21,7 +21,7 @@ PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 @require_safe
 @never_cache
 def healthz(request: HttpRequest) -> JsonResponse:
-    """200 while all parts work, else 503; which of them do. Nothing in it is about anybody."""
+    """200 while the parts that every sync needs work, else 503; which of them do. Nothing in it is about anybody."""
     vitals = Vitals.take()
     return JsonResponse(vitals.as_json(), status=200 if vitals.well else 503)
 

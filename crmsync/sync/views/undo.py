@@ -32,7 +32,9 @@ def run_undo(request: HttpRequest, pk: int) -> HttpResponse:
         messages.error(request, str(problem.message))
         return redirect(run)
     if not is_new and undo.outcome == Outcome.HELD:
-        messages.warning(request, _("A sync is held, so nothing was planned. Decide about it, then undo."))
+        messages.warning(
+            request, _("This one waits for your decision, so nothing was planned. Decide about it, then undo.")
+        )
     elif not is_new:
         messages.warning(request, _("This one is open already, so nothing was planned. Let it end, then undo."))
     return redirect(undo)
