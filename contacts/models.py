@@ -94,7 +94,9 @@ class ContactQuerySet(models.QuerySet["Contact"]):
     def with_email(self, addresses: Iterable[str]) -> Self:
         """Contacts of any type, in the trash or not, that have one of `addresses` in any of their three e-mails."""
         wanted = {address.strip().lower() for address in addresses if address.strip()}
-        by_field = (Q(**{f"{name}_lower__in": wanted}) for name in ("email", "email_2", "email_3"))
+        # The two further ones have an index of those that are filled, found only by a condition that says so.
+        filled = {"email": Q(), "email_2": ~Q(email_2=""), "email_3": ~Q(email_3="")}
+        by_field = (Q(**{f"{name}_lower__in": wanted}) & has_one for name, has_one in filled.items())
         lowered = self.alias(email_lower=Lower("email"), email_2_lower=Lower("email_2"), email_3_lower=Lower("email_3"))
         return lowered.filter(Q.create(list(by_field), connector=Q.OR)) if wanted else self.none()
 

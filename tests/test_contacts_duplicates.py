@@ -177,6 +177,14 @@ def test_e_mails_that_were_there_before_are_put_in_lower_case_where_a_letter_is_
     assert list(Contact.objects.with_email(["åse@x.example"])) == [anne]
 
 
+def test_whoever_has_an_email_in_any_place_is_found_by_the_indexes():
+    if connection.vendor == "postgresql":  # the few that there are it would read
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off")
+    plan = Contact.objects.with_email(["a@x.example"]).explain()
+    assert all(f"contact_{name}_lower" in plan for name in ("email", "email_2", "email_3")), plan
+
+
 # --- The finder ------------------------------------------------------------------------------------------------------
 
 
