@@ -208,32 +208,6 @@ def test_an_item_made_anew_under_its_former_name_is_recognised_by_its_second_ema
     assert quiet(jens)
 
 
-@pytest.mark.parametrize("is_further", [False, True])
-def test_an_item_made_anew_with_its_former_email_is_recognised_though_the_crm_has_another(jens, folder, is_further):
-    anne = PersonFactory(first_name="Anne", surname="Holm", email="anne@fabrikam.example")
-    jens.sync()
-    edit(anne, email="holm@fabrikam.example")
-    jens.outlook.remove(jens.card("Anne Holm")["id"])
-    former = {"address": "Anne@fabrikam.example"}
-    emails = [{"address": "new@fabrikam.example"}, former] if is_further else [former]
-    jens.outlook.add(givenName="Bo", surname="Holm", emailAddresses=[former])
-    jens.outlook.add(givenName="Anne", surname="Holm", emailAddresses=emails)
-    jens.sync()
-    emails = list(Contact.objects.values_list("first_name", "email"))
-    assert emails == [("Anne", "holm@fabrikam.example"), ("Bo", "Anne@fabrikam.example")]
-    assert jens.names() == ["Anne Holm", "Bo Holm"]
-    assert quiet(jens)
-
-
-def test_a_second_card_beside_one_that_is_there_is_somebody_of_their_own_once_the_crm_has_another_email(jens, folder):
-    anne = PersonFactory(first_name="Anne", surname="Holm", email="anne@fabrikam.example")
-    jens.sync()
-    edit(anne, email="holm@fabrikam.example")
-    jens.outlook.add(givenName="Anne", surname="Holm", emailAddresses=[{"address": "anne@fabrikam.example"}])
-    assert reasons(jens.sync()) == []
-    assert Contact.objects.count() == 2 and quiet(jens)
-
-
 def test_an_email_that_changed_its_place_stands_on_no_side_twice(jens, folder):
     PersonFactory(first_name="Anne", surname="Holm", email="work@fabrikam.example")
     jens.outlook.add(**with_second_email("Anne", "Holm", "Work@fabrikam.example"))

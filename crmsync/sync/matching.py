@@ -80,8 +80,7 @@ def have_email_of(links: QuerySet[ContactLink], contacts: QuerySet[Contact]) -> 
 def look_up(work: Work, emails: set[str]) -> Known:
     known = Known()
     ids = set()
-    away = work.links.filter(Q(gone=True) | Q(missing=True) | Q(state=LinkState.REMOVED), contact__isnull=False)
-    former = dict(away.filter(email__in=emails).values_list("contact_id", "email"))
+    former = former_emails(work, emails)
     found = Contact.objects.with_email(emails) | Contact.objects.filter(pk__in=former)
     contacts = list(found.select_related("merged_into").order_by("number"))
     survivors = survivors_of(contacts)
@@ -104,14 +103,46 @@ def look_up(work: Work, emails: set[str]) -> Known:
     return known
 
 
+def former_emails(work: Work, emails: set[str]) -> dict[int, str]:
+    """Contacts whose item is not in this Outlook any more, each with the one of `emails` that it had last.
+
+    Without those of whom the run itself forgets that they were there: the next run would say something else.
+    """
+    away = work.links.filter(Q(gone=True) | Q(missing=True) | Q(state=LinkState.REMOVED), email__in=emails)
+    away = away.filter(contact__isnull=False, contact__deleted_at=None)
+    forgotten = away.filter(state=LinkState.LINKED, contact__in=work.never().values("contact"))
+    return dict(away.exclude(pk__in=forgotten.values("pk")).values_list("contact_id", "email"))
+
+
 def first_items(work: Work, emails: set[str], known: Known) -> dict[str, int]:
-    """Of each e-mail the key of the item that comes first: one with the name of its contact, else the oldest."""
+    """Of each e-mail the key of the item that comes first: one with a name of its contact, else the oldest.
+
+    Those that are nobody's with the e-mail do not count: of somebody who may not be paired, or who had it once.
+    """
     rivals = work.links.filter(state=LinkState.SEEN, email__in=emails).exclude(problem__in=INTRINSIC)
     rivals = rivals.exclude(decision=Decision.KEEP_OUT).order_by("-outlook_created_at", "-pk")
-    found = list(rivals.values_list("email", "pk", "outlook_name"))
-    open_people = {email: [it for it in people if is_open(it)] for email, people in known.by_email.items()}
-    of_name = {row[0]: row[1] for row in found if any(alike(it.name, row[2]) for it in open_people.get(row[0], ()))}
-    return {email: pk for email, pk, _name in found} | of_name
+    open_names, other_names = names_by_email(known)
+    oldest, of_name = {}, {}
+    for email, pk, name in rivals.values_list("email", "pk", "outlook_name"):
+        if folded(name) in open_names[email]:
+            of_name[email] = pk
+        elif folded(name) not in other_names[email]:
+            oldest[email] = pk
+    return oldest | of_name
+
+
+def names_by_email(known: Known) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
+    """The names of the people who have each e-mail and may be paired, and of the others, among them who had it once."""
+    of_open: dict[str, set[str]] = defaultdict(set)
+    of_others: dict[str, set[str]] = defaultdict(set)
+    for email, people in known.by_email.items():
+        for contact in people:
+            if contact.is_person:
+                names = of_open if is_open(contact) else of_others
+                names[email] |= {folded(name) for name in known.names[contact.pk]}
+    for email, people in known.by_former.items():
+        of_others[email] |= {folded(contact.name) for contact in people}
+    return of_open, of_others
 
 
 def is_open(contact: Contact) -> bool:
@@ -125,7 +156,7 @@ def decide(link: ContactLink, known: Known) -> Match:
         return Match(reason=Reason.NOT_WANTED)
     if link.outlook_id in known.erased_items:  # it holds what was erased, under whatever e-mail
         return Match(reason=Reason.ERASED)
-    by_first = known.by_email.get(link.email, [])
+    by_first = by_first_email(link, known)
     everybody = by_first or by_another_email(link, known)
     people = [contact for contact in everybody if contact.is_person and not contact.is_trashed]
     open_people = [contact for contact in people if not contact.privacy_blocked]
@@ -143,14 +174,27 @@ def decide(link: ContactLink, known: Known) -> Match:
     return Match() if is_first else Match(reason=Reason.DUPLICATE)
 
 
+def by_first_email(link: ContactLink, known: Known) -> list[Contact]:
+    """Whoever has the item's first e-mail; nobody where only somebody who had it once has its name, too."""
+    found = known.by_email.get(link.email, [])
+    is_named = any(contact.is_person and known.is_named(contact, link) for contact in found)
+    return found if is_named or not by_former_email({link.email}, link, known) else []
+
+
 def by_another_email(link: ContactLink, known: Known) -> list[Contact]:
-    """People of the item's own name with one of its further e-mails, which colleagues often share, or once with one.
+    """People of the item's own name with one of its further e-mails, which colleagues often share, or once with one."""
+    found = {it: None for email in sorted(emails_of(link)) for it in known.by_email.get(email, ())}
+    named = [contact for contact in found if contact.is_person and known.is_named(contact, link)]
+    return named or by_former_email(emails_of(link), link, known)
+
+
+def by_former_email(emails: set[str], link: ContactLink, known: Known) -> list[Contact]:
+    """People of the item's very name whose own item had one of `emails` until it was gone.
 
     The CRM may have given somebody another e-mail while the owner made their card anew with the one it had.
     """
-    now_and_once = (known.by_email, known.by_former)
-    found = {it: None for people in now_and_once for email in sorted(emails_of(link)) for it in people.get(email, ())}
-    return [contact for contact in found if contact.is_person and known.is_named(contact, link)]
+    found = {it: None for email in sorted(emails) for it in known.by_former.get(email, ())}
+    return [contact for contact in found if contact.is_person and alike(contact.name, link.outlook_name)]
 
 
 def kept_apart(link: ContactLink, everybody: list[Contact], known: Known) -> Match | None:
