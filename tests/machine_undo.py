@@ -50,4 +50,5 @@ class Histories(machine.Histories):
         rows = SyncChange.objects.filter(run=undo).exclude(outcome=ChangeOutcome.SKIPPED)
         for row in rows.select_related("contact"):
             self.notes.undone.add(row.contact.initials if row.contact else "")
+            self.notes.undone.update(row.fields.get("initials", []))  # the pair stays, the item is as it was before it
             self.notes.overwritten.update(text for pair in row.fields.values() for text in pair)
