@@ -80,6 +80,30 @@ def emptied(jens):
     return SyncRun.objects.get(outcome=Outcome.HELD)
 
 
+@pytest.mark.parametrize("edited", ["in Outlook", "in the CRM"])
+@pytest.mark.parametrize("rule", ["put_back", "stay_out", "trash"])
+def test_whose_item_is_removed_while_an_edit_waits_goes_by_the_rule_afterwards(jens, held, edited, rule):
+    reject(held, None)
+    jens.change(removed_rule=rule)
+    item = jens.card("P 4")
+    if edited == "in Outlook":
+        jens.outlook.edit(item["id"], jobTitle="Boss")
+    else:
+        edit(Contact.objects.get(surname="4"), job_title="Boss")
+    assert jens.sync()["outcome"] == "held"
+    jens.outlook.remove(item["id"])
+    again = SyncRun.objects.get(outcome=Outcome.HELD)
+    approve(again, None)
+    perform(again.pk)
+    jens.sync()
+    jens.sync()
+    assert len(jens.names()) == (3 if rule == "put_back" or edited == "in the CRM" else 2)
+    assert Contact.objects.get(surname="4").job_title == "Boss"
+    gone = ContactLink.objects.filter(state="linked", gone=True)
+    assert not gone.exists() and not ContactLink.objects.filter(dirty=True).exists()
+    settle(jens, runs=2)
+
+
 def test_an_emptied_folder_is_told_with_the_two_ways_back(client, jens, emptied):
     client.force_login(jens.setup.user)
     text = client.get(emptied.get_absolute_url()).text

@@ -246,8 +246,9 @@ def agree(unit: Unit, outlook: dict[str, str], *, sent: set[str]) -> None:
     link.fingerprint = fingerprint(complete(link.base_outlook))
     link.outlook = filled(outlook) if any(outlook[name] != old_outlook[name] for name in keep) else None
     link.dirty = link.outlook is not None or any(crm[name] != old_crm[name] for name in keep)
-    # Of whom an edit brought back from the trash the next run carries over what else waits, or says why it does not.
-    link.dirty |= bool(unit.crm and unit.crm.cause == Cause.RESTORED)
+    # Of whom an edit brought back from the trash the next run carries over what else waits, or says why it does not. It
+    # also goes by the rule with an item that was removed while the plan waited for somebody.
+    link.dirty |= link.gone or bool(unit.crm and unit.crm.cause == Cause.RESTORED)
     if link.kept_out and not link.problem:
         link.note_problem(*link.why_kept_out)
     link.contact_version, link.synced_at = contact.version, timezone.now()
