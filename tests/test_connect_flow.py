@@ -170,7 +170,7 @@ def test_disconnecting_forgets_the_sign_in_and_stops_the_sync(anna, sandbox: Ten
     setup.enable()
     sandbox.mailbox("anna@contoso.example").add("Contacts", givenName="Ada")
     answer = client.post("/sync/disconnect/", {"contacts": "keep"}, follow=True)
-    assert "stay in Outlook" in str(*answer.context["messages"])
+    assert "Outlook and the CRM stay as they are" in str(*answer.context["messages"])
     setup.refresh_from_db()
     assert not MailboxSignIn.objects.exists() and not setup.enabled
     assert len(sandbox.mailbox("anna@contoso.example").contacts("Contacts")) == 1

@@ -159,7 +159,7 @@ def test_who_is_gone_is_said_before_the_question(client):
     bo.trash(by=None)
     page = ask(client, "trash", anne, bo).content.decode()
     assert "Move 1 contact to the trash?" in page
-    assert "Whether its Outlook copies go too depends on each salesperson" in page
+    assert "Whether any copies in Outlook go too depends on each salesperson" in page
     assert "1 of those that you selected is no longer in the list." in page
     response = ask(client, "trash", bo)
     assert response.status_code == 302
