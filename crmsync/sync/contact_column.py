@@ -100,7 +100,7 @@ def mark(contact: Contact, known: Known) -> Mark:
 
 
 def as_it_stands(contact: Contact, known: Known, link: ContactLink | None, choice: str) -> Mark:
-    """The mark, whether or not a run is held."""
+    """The mark but for the hand; of whom a held run would take in, nothing of what kept them out before it."""
     if link and link.state == LinkState.LINKED and not link.gone:
         if link.problem:
             reason = Reason(link.problem).label
